@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import botocore.session
@@ -51,9 +52,14 @@ class Sent:
 
 
 class Stage:
-    """The cloud of the scenarios. `deployment` reads the outcome and knows no faults; `wire` has them."""
+    """The cloud of the scenarios. `deployment` reads the outcome and knows no faults; `wire` has them.
 
-    def __init__(self) -> None:
+    `parameters` are those of the template. Many small batches mean more calls for faults to meet.
+    """
+
+    def __init__(self, parameters: Mapping[str, str] = MappingProxyType({}), *, batch_size: int = 50) -> None:
+        self._parameters = parameters
+        self._batch_size = batch_size
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,14 +69,18 @@ class Stage:
             self.ministack = starting.enter_context(
                 MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
             )
-            self.deployment = deploy(local_cloud(self.ministack.endpoint_url, TOKEN), self.work_dir)
+            self.deployment = deploy(
+                local_cloud(self.ministack.endpoint_url, TOKEN), self.work_dir, self._parameters
+            )
             self.wire = Wire(self.ministack.endpoint_url)
             starting.enter_context(self.wire.running())
             # MiniStack gives a function its own address only where the function has no other.
             change(self.deployment, AWS_ENDPOINT_URL=self.wire.endpoint_url)
-            # Many small invocations instead of few large ones: more calls for faults to meet.
             self.deployment.cloud.lambda_.update_event_source_mapping(
-                UUID=self.deployment.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
+                UUID=self.deployment.mapping_id,
+                Enabled=False,
+                BatchSize=self._batch_size,
+                MaximumBatchingWindowInSeconds=0,
             )
             self._start_event_source()
             starting.callback(self._stop_event_source)

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 import msgspec
 
-from orderstream.client.put_records import MAX_RECORD_BYTES, producer_client
+from orderstream.client.put_records import producer_client
 from orderstream.domain.user_model import order_model, use_model_of
 from orderstream.feed.changes import Change, changes_in
 from orderstream.feed.cloud_event import cloud_event
@@ -25,6 +25,8 @@ from orderstream.pipeline.table import OrderTable
 
 # Time reserved at the end of an invocation for its report.
 MARGIN_SECONDS = 3.0
+# A record with its key, and an entry on an event bus with its source and type, can have 1 MiB.
+MAX_BYTES = 1_000_000
 # Unit and meaning of each metric. There is one data point of each for every batch.
 METRICS = {"Announced": ("Count", "changes of orders that are on the stream OrderChanges")}
 
@@ -63,7 +65,7 @@ def handle_with(use: FeedServices, event: dict[str, Any], context: Any) -> dict[
                 order_model(),
                 source=use.source,
                 personal=use.personal,
-                most_bytes=MAX_RECORD_BYTES - 4 * len(change.order_id),
+                most_bytes=MAX_BYTES,
             ),
         )
         for change in changes[:ready]

@@ -57,9 +57,14 @@ def test_the_tutorial_is_cheaper_up_to_the_rate_that_the_page_says() -> None:
     assert float(cost[1]) > float(cost[2]) and float(dearer[1]) < float(dearer[2])
 
 
-def test_an_event_costs_what_the_page_says() -> None:
-    (command, printed) = re.findall(r"^\$ orders (plan .*)\n(.*)$", PAGE, re.MULTILINE)[0]
-    done = CliRunner().invoke(app, shlex.split(command))
-    assert printed in done.stdout.splitlines()
+@pytest.mark.parametrize(
+    ("command", "printed"), re.findall(r"^\$ orders (plan .*)\n(.*)$", PAGE, re.MULTILINE)
+)
+def test_an_event_and_a_version_cost_what_the_page_says(command: str, printed: str) -> None:
+    assert printed in CliRunner().invoke(app, shlex.split(command)).stdout.splitlines()
+
+
+def test_an_event_without_the_index_costs_what_the_page_says() -> None:
+    command = re.findall(r"^\$ orders (plan .*)$", PAGE, re.MULTILINE)[0]
     without = json.loads(CliRunner().invoke(app, [*shlex.split(command), "--no-index", "--json"]).stdout)
     assert f"a million events cost ${without['event_dollars_million']:.2f}." in PAGE

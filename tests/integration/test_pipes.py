@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orderstream.aws.clients import AwsClients
 from orderstream.client import OrderProducer
 from orderstream.domain.fold import is_placeholder, version_of
@@ -55,6 +57,7 @@ def items(cloud: AwsClients, table: str) -> dict[str, dict[str, Any]]:
     return {item["OrderID"]: item for item in found if not is_placeholder(item)}
 
 
+@pytest.mark.system
 def test_a_rule_gets_every_version_of_every_order_though_what_runs_the_pipe_is_killed(
     ministack: MiniStack, tmp_path: Path
 ) -> None:

@@ -43,11 +43,17 @@ def is_from_stream_to_bus(pipe: Mapping[str, Any]) -> bool:
     return source[2:3] == ["kinesis"] and target[2:3] == ["events"] and target[5].startswith("event-bus/")
 
 
-def bus_of_pipe(cloud: AwsClients, name: str, on_problem: Callable[[str], None]) -> Receiver:
-    """The event bus that is the target of a pipe.
+def pipe_id(pipe: Mapping[str, Any]) -> str:
+    """The name of a pipe and when it was made: another one of this name starts from the beginning."""
+    return f"{pipe['Name']}@{pipe['CreationTime'].timestamp():.0f}"
+
+
+def bus_of_pipe(cloud: AwsClients, id: str, on_problem: Callable[[str], None]) -> Receiver:
+    """The event bus that is the target of a pipe, by the pipe's id.
 
     Raises CloudError if it uses unsupported settings; SDK errors propagate.
     """
+    name = id.partition("@")[0]
     pipe = cloud.pipes.describe_pipe(Name=name)
     settings = _settings(pipe)
     target = pipe.get("TargetParameters", {})
@@ -78,7 +84,7 @@ def _settings(pipe: Mapping[str, Any]) -> Settings:
     is_latest = source["StartingPosition"] == "LATEST"
     # MiniStack returns the values as CloudFormation received them, such as "3".
     return Settings(
-        id=pipe["Name"],
+        id=pipe_id(pipe),
         stream_arn=pipe["Source"],
         consumer_arn="",
         function_arn=pipe["Arn"],

@@ -10,7 +10,7 @@ from orderstream.aws.event_source_mapping import disable
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CloudError
 from orderstream.local.esm.receiver import OpenReceiver, function_of_mapping
-from orderstream.local.pipes import bus_of_pipe, is_from_stream_to_bus
+from orderstream.local.pipes import bus_of_pipe, is_from_stream_to_bus, pipe_id
 from orderstream.sdk.errors import translate_errors
 
 OFF_SECONDS = 10.0
@@ -38,40 +38,37 @@ class StreamReader:
 
 
 def readers_of(cloud: AwsClients, stack_id: str) -> dict[str, StreamReader]:
-    """The mappings and pipes of a stack that run here, by the id of the mapping or the name of the pipe.
+    """The mappings and pipes of a stack that run here, by the id of the mapping or of the pipe.
 
     Ensures that MiniStack does not deliver too. Raises CloudError.
     """
-    found = {}
+    found: dict[str, StreamReader] = {}
     for one in resources(cloud, stack_id):
         if one.status != "DELETE_COMPLETE" and one.type in (_MAPPING, _PIPE):
             read = _mapping if one.type == _MAPPING else _pipe
-            if reader := read(cloud, one.physical_id):
-                found[one.physical_id] = reader
+            found |= read(cloud, one.physical_id)
     return found
 
 
-def _mapping(cloud: AwsClients, mapping_id: str) -> StreamReader | None:
+def _mapping(cloud: AwsClients, mapping_id: str) -> dict[str, StreamReader]:
     with translate_errors(f"cannot read event source mapping {mapping_id}"):
         mapping = dict(cloud.lambda_.get_event_source_mapping(UUID=mapping_id))
         if str(mapping["EventSourceArn"]).split(":")[2] not in _STREAMS:
-            return None
+            return {}
         arn = str(mapping["FunctionArn"])
         function = cloud.lambda_.get_function_configuration(FunctionName=arn)
     if mapping["State"] != "Disabled":
         switch_off(cloud, mapping_id)
-    return StreamReader(
-        function_of_mapping,
-        (_steady(mapping), function["CodeSha256"], function.get("Role"), function.get("Timeout")),
-    )
+    settings = _steady(mapping), function["CodeSha256"], function.get("Role"), function.get("Timeout")
+    return {mapping_id: StreamReader(function_of_mapping, settings)}
 
 
-def _pipe(cloud: AwsClients, name: str) -> StreamReader | None:
+def _pipe(cloud: AwsClients, name: str) -> dict[str, StreamReader]:
     with translate_errors(f"cannot read pipe {name}"):
         pipe = cloud.pipes.describe_pipe(Name=name)
     if pipe["CurrentState"] != "RUNNING" or not is_from_stream_to_bus(pipe):
-        return None
-    return StreamReader(bus_of_pipe, _steady(pipe))
+        return {}
+    return {pipe_id(pipe): StreamReader(bus_of_pipe, _steady(pipe))}
 
 
 def _steady(described: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -22,6 +23,7 @@ from orderstream.local.pipes import (
     is_from_stream_to_bus,
     put_on_bus,
 )
+from orderstream.local.readers import StreamReader, readers_of
 from orderstream.testing.fakes import client_error
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderChanges"
@@ -37,6 +39,8 @@ def described(**changed: Any) -> dict[str, Any]:
     source |= {"MaximumRetryAttempts": "30", "OnPartialBatchItemFailure": "AUTOMATIC_BISECT"}
     return {
         "Name": "ChangesToBus",
+        "CurrentState": "RUNNING",
+        "CreationTime": datetime(2026, 11, 30, tzinfo=UTC),
         "Arn": PIPE,
         "RoleArn": "role",
         "Source": STREAM,
@@ -80,7 +84,7 @@ def put(cloud: FakeCloud, *batch: EventRecord) -> Any:
 
 def test_an_entry_has_source_and_type_of_the_cloud_event_and_the_template_as_its_detail() -> None:
     cloud = FakeCloud()
-    receiver = bus_of_pipe(cast(AwsClients, cloud), "ChangesToBus", print)
+    receiver = bus_of_pipe(cast(AwsClients, cloud), "ChangesToBus@1", print)
     assert receiver.send([record(1)]).outcome == Delivered()
     (found,) = cloud.entries
     assert (found["EventBusName"], found["Source"], found["DetailType"]) == (BUS, "/s", "paid")
@@ -88,7 +92,7 @@ def test_an_entry_has_source_and_type_of_the_cloud_event_and_the_template_as_its
 
 
 def test_the_settings_are_those_of_the_pipe() -> None:
-    settings = bus_of_pipe(cast(AwsClients, FakeCloud()), "ChangesToBus", print).mapping
+    settings = bus_of_pipe(cast(AwsClients, FakeCloud()), "ChangesToBus@1", print).mapping
     assert settings.rules == Rules(batch_size=10, parallelization_factor=2, max_retries=30, bisect=True)
     assert (settings.destination, settings.starting, settings.stream_arn) == (QUEUE, TRIM_HORIZON, STREAM)
 
@@ -133,7 +137,7 @@ def test_entries_that_are_too_large_together_fail_so_that_they_are_halved() -> N
 )
 def test_a_pipe_that_would_differ_from_aws_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(CloudError, match="support|starts at AT_TIMESTAMP"):
-        bus_of_pipe(cast(AwsClients, FakeCloud(described(**changed))), "ChangesToBus", print)
+        bus_of_pipe(cast(AwsClients, FakeCloud(described(**changed))), "ChangesToBus@1", print)
 
 
 def test_only_pipes_from_a_kinesis_stream_to_a_bus_run_here() -> None:
@@ -142,6 +146,39 @@ def test_only_pipes_from_a_kinesis_stream_to_a_bus_run_here() -> None:
     assert not is_from_stream_to_bus(described(Source=table))
     assert not is_from_stream_to_bus(described(Target=QUEUE))
     assert not is_from_stream_to_bus(described(Target=BUS.replace("event-bus", "api-destination")))
+
+
+class FakeStack(FakeCloud):
+    """A stack that has the pipe."""
+
+    def __init__(self, pipe: dict[str, Any]) -> None:
+        super().__init__(pipe)
+        self.cloudformation = self
+
+    def get_paginator(self, name: str) -> FakeStack:
+        assert name == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:
+        resource = {"LogicalResourceId": "Pipe", "ResourceType": "AWS::Pipes::Pipe"}
+        resource |= {"PhysicalResourceId": "ChangesToBus", "ResourceStatus": "CREATE_COMPLETE"}
+        return [{"StackResourceSummaries": [resource]}]
+
+
+def readers(**changed: Any) -> dict[str, StreamReader]:
+    return readers_of(cast(AwsClients, FakeStack(described(**changed))), "stack")
+
+
+def test_a_pipe_runs_while_it_is_started_and_one_that_was_made_anew_starts_anew() -> None:
+    (made,) = readers()
+    assert made.startswith("ChangesToBus@")
+    assert readers() == readers(LastModifiedTime=1), "the same again"
+    assert readers() != readers(Target=BUS.replace("default", "other")), "what it does has changed"
+    assert readers().keys() == readers(Target=BUS.replace("default", "other")).keys()
+    again = described()["CreationTime"] + timedelta(seconds=1)
+    assert not readers(CreationTime=again).keys() & {made}
+    assert readers(CurrentState="STOPPED") == {}
+    assert readers(Target=QUEUE) == {}
 
 
 def test_a_dead_letter_of_a_pipe_says_which_pipe_and_where_in_the_stream() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Mapping:
     """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
 
-    Those of a pipe have its name as `id`, and its own ARN instead of that of a function.
+    Those of a pipe have its own ARN instead of that of a function.
 
     `starting` is where it reads from if it never ran before.
 

@@ -68,8 +68,8 @@ fuzz: .venv/ready ## a million generated records through decode and validate; th
 	@$(BIN)/python -m tests.fuzz --records 1000000
 	@$(BIN)/python -m tests.fuzz.memory
 
-bench: .venv/ready ## the function beside its peers, the producer, the local cloud; writes docs/performance.*
-	@for part in handlers producer local-cloud; do $(BIN)/python -m bench --write $$part || exit 1; done
+bench: .venv/ready ## the function beside its peers, the change feed, the producer, the local cloud; writes docs/performance.*
+	@for part in handlers feed producer local-cloud; do $(BIN)/python -m bench --write $$part || exit 1; done
 
 bench-growth: .venv/ready ## time and memory of an order, up to a million of them; writes docs/performance.*
 	@$(BIN)/python -m bench --write growth

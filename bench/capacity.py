@@ -1,8 +1,9 @@
 """The bytes that a plan is computed from, measured; and the examples of the page, by the command itself.
 
-`python -m bench.capacity` prints what an order takes in item, archive and log, and an event also in time, to
-compare with `ByteFigures` and `EventFigures` of orderstream.capacity.reference_data. `--write` writes
-figures, examples and picture of docs/explanation/capacity.md.
+`python -m bench.capacity` prints what an order takes in item, archive and log, and an event and an
+announcement also in time, to compare with `ByteFigures`, `EventFigures` and `FeedFigures` of
+orderstream.capacity.reference_data. `--write` writes figures, examples and picture of
+docs/explanation/capacity.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from reference import PROJECT
 
 from bench.event_costs import bytes_of, measure_events
 from bench.events import SIZES, traffic
+from bench.feed_costs import measure_feed
 from bench.report import with_section
 from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.decode import decode
@@ -169,6 +171,8 @@ def main() -> None:
     for size in SIZES:
         print(measure(size))
     print(measure_events())
+    for size in SIZES:
+        print(measure_feed(size=size))
 
 
 if __name__ == "__main__":

@@ -56,13 +56,13 @@ def measure_events(batch: int = _BATCH) -> EventCosts:
     """A batch of orders of 600 bytes, then for each event a batch with that of every order."""
     orders = json.loads(traffic(batch, SIZES[1], seed=1).event)
     ids = [json.loads(base64.b64decode(one["kinesis"]["data"]))["order_id"] for one in orders["Records"]]
-    with TemporaryDirectory() as folder, _function(Path(folder)) as (use, cloud):
-        order_us, _ = _run(use, orders)
+    with TemporaryDirectory() as folder, function_on_ministack(Path(folder)) as (use, cloud):
+        order_us, _ = run_function(use, orders)
         items = [_bytes_in(cloud, "Orders")]
         event_us, archived, sent = [], 0, 0
         for seq, name in enumerate(EVENTS, start=1):
-            some = [_event(order_id, name, seq) for order_id in ids]
-            spent, line = _run(use, json.loads(event_of(some, seed=1 + seq)))
+            some = [event_bytes(order_id, name, seq) for order_id in ids]
+            spent, line = run_function(use, json.loads(event_of(some, seed=1 + seq)))
             assert line.events == batch and not line.forbidden, line
             event_us.append(spent)
             archived += line.archive_bytes
@@ -81,12 +81,12 @@ def measure_events(batch: int = _BATCH) -> EventCosts:
     )
 
 
-def _event(order_id: str, name: str, seq: int) -> bytes:
+def event_bytes(order_id: str, name: str, seq: int) -> bytes:
     fields = {"order_id": order_id, "event": name, "event_id": f"{name}-{order_id}", "seq": seq}
     return json.dumps(fields | {"occurred_at": f"2026-11-22T1{seq}:00:00Z"}).encode()
 
 
-def _run(use: services.Services, event: dict[str, Any]) -> tuple[float, LogLine]:
+def run_function(use: services.Services, event: dict[str, Any]) -> tuple[float, LogLine]:
     """Processor time in µs a record, and the function's log line."""
     said = io.StringIO()
     begin = time.process_time()
@@ -100,7 +100,7 @@ def _run(use: services.Services, event: dict[str, Any]) -> tuple[float, LogLine]
 
 
 @contextmanager
-def _function(folder: Path) -> Iterator[tuple[services.Services, AwsClients]]:
+def function_on_ministack(folder: Path) -> Iterator[tuple[services.Services, AwsClients]]:
     """The function's services in this process, and clients, on a MiniStack with its tables and bucket."""
     with MiniStack(port=free_port(), token=token_of(None), work_dir=folder) as running:
         cloud = AwsClients(
@@ -136,6 +136,7 @@ def _make_table(cloud: AwsClients, name: str, attributes: tuple[str, ...]) -> No
         KeySchema=[{"AttributeName": one, "KeyType": kind} for one, kind in kinds],
         AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in attributes],
         BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
 
 

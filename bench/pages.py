@@ -13,6 +13,7 @@ BUILT_SCREENSHOTS = PROJECT / "build" / "dashboard"
 PAGES = {
     "handlers": EXPLANATION / "performance.md",
     "lifecycle": EXPLANATION / "performance.md",
+    "feed": EXPLANATION / "performance.md",
     "producer": EXPLANATION / "performance.md",
     "local_cloud": EXPLANATION / "performance.md",
     "growth": EXPLANATION / "performance.md",

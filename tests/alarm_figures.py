@@ -28,5 +28,6 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "producer-throttled": [{"m": 1}],
     "iterator-age": [{"m": 60_001}],
     "feed-age": [{"m": 60_001}],
+    "event-bus": [{"failed": 1}, {"partly": 1}, {"discarded": 1}, {"announced": 1}],
     "canary": [{"m": 0}],
 }

@@ -6,6 +6,7 @@ import pytest
 from bench.capacity import EXAMPLES, PAGE, PICTURE, measure, page
 from bench.event_costs import measure_events
 from bench.events import SIZES
+from bench.feed_costs import measure_feed
 
 from orderstream.capacity.demand import Demand, PlanInput
 from orderstream.capacity.reference_data import ReferenceData
@@ -39,3 +40,13 @@ def test_the_bytes_of_an_event_are_what_plans_reckon_to_a_twentieth() -> None:
     assert [one.item_first, one.item_next] == close([found.item_first, found.item_next], rel=0.05)
     # Each is a batch of its own, with a query for every order.
     assert min(found.event_us) > found.order_us
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_bytes_of_an_announcement_are_what_plans_reckon_to_a_twentieth(size: int) -> None:
+    found, one = measure_feed(batch=40, size=size), ReferenceData().feed
+    of_order = one.announcement + float(one.announcement_per_byte) * size
+    assert of_order == pytest.approx(found.order_bytes, rel=0.05)
+    mean = sum(found.event_bytes) / len(found.event_bytes)
+    assert of_order + one.announcement_of_event == pytest.approx(mean, rel=0.05)
+    assert one.log == pytest.approx(found.log, rel=0.1)

@@ -54,13 +54,24 @@ def test_events_are_planned_with_their_price(nowhere: Orders) -> None:
         assert nowhere(*EXAMPLE, "--events-per-order", wrong, status=2).stderr.startswith("error: ")
 
 
+def test_the_change_feed_is_planned_with_its_price_and_its_parameters(nowhere: Orders) -> None:
+    done = nowhere(*EXAMPLE, "--feed", "--event-bus")
+    assert "Announcing a version costs $" in done.stdout and "a million, with the event bus" in done.stdout
+    for line in ("Kinesis, change feed, shards", "Lambda, change feed", "EventBridge, pipe"):
+        assert line in done.stdout
+    assert "--parameter ChangeFeed=true --parameter ChangeFeedShardCount=" in done.stdout
+    assert "--parameter ChangeEventBus=default" in done.stdout
+    assert "add --feed" in nowhere(*EXAMPLE, "--event-bus", status=2).stderr
+    ensure_valid(planned(nowhere, *EXAMPLE, "--feed", "--event-bus")["parameters"], declared(TEMPLATE))
+
+
 def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
     found = planned(nowhere, *EXAMPLE)
     assert " ".join(found) == (
         "demand options sizing comparison latency customer catch_up baseline baseline_ratio quotas parameters"
-        " event_dollars_million prices deploy simulation"
+        " event_dollars_million version_dollars_million prices deploy simulation"
     )
-    assert set(found["sizing"]) == {"stream", "function", "table", "archive", "bill"}
+    assert set(found["sizing"]) == {"stream", "function", "table", "archive", "feed", "bill"}
     assert found["demand"] == {
         "rate": 2000,
         "peak": 10_000,

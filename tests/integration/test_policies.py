@@ -18,6 +18,7 @@ WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords": "only with Tracing=Active",
     "xray:PutTraceSegments": "only with Tracing=Active",
 }
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 DEPLOYMENTS = pytest.mark.parametrize("given", [{}, EVERYTHING], ids=["by default", "with everything"])
 Given = dict[str, str]
 
@@ -45,21 +46,25 @@ def granted(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @DEPLOYMENTS
-def test_identity_policies_are_in_roles_that_lambda_alone_takes_on_and_nowhere_else(given: Given) -> None:
+def test_identity_policies_are_in_roles_of_one_function_or_pipe_each_and_nowhere_else(given: Given) -> None:
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group"):
         assert resources(kind, given) == {}
     for role in resources("AWS::IAM::Role", given).values():
         assert set(role) <= {"AssumeRolePolicyDocument", "Policies", "Tags"}, "no policy of AWS's"
-    functions = resources("AWS::Lambda::Function", given)
-    roles = [function["Role"] for function in functions.values()]
-    assert roles == [{"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in functions], "each has one of its own"
+    functions, pipes = resources("AWS::Lambda::Function", given), resources("AWS::Pipes::Pipe", given)
+    taken = {name: one["Role"] for name, one in functions.items()}
+    taken |= {name: one["RoleArn"] for name, one in pipes.items()}
+    assert taken == {name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in taken}, "each has its own"
+    assert resources("AWS::IAM::Role", given).keys() == {f"{name}Role" for name in taken}
 
-    for _, statement in statements(given, "AWS::IAM::Role", "AssumeRolePolicyDocument"):
-        assert statement == {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
+    for name, role in resources("AWS::IAM::Role", given).items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        is_of_pipe = name.removesuffix("Role") in pipes
+        service = "pipes.amazonaws.com" if is_of_pipe else "lambda.amazonaws.com"
+        wanted = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        if is_of_pipe:
+            wanted["Condition"] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        assert statement == wanted
 
 
 @DEPLOYMENTS
@@ -87,7 +92,7 @@ def is_ours(resource: Any) -> bool:
             is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
             indexes = [f"${{Orders.Arn}}/index/{name}" for name in ("ByCustomer", "ByPending")]
             return is_prefix or text in ("${DiscardedBatches.Arn}/*", *indexes)
-    return bool(resource == KEY)
+    return resource in (KEY, BUS)
 
 
 @DEPLOYMENTS
@@ -146,6 +151,7 @@ def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys
         ("AWS::Logs::LogGroup", "KmsKeyId"),
         ("AWS::Lambda::Function", "KmsKeyArn"),
         ("AWS::SNS::Topic", "KmsMasterKeyId"),
+        ("AWS::SQS::Queue", "KmsMasterKeyId"),
     ):
         assert {properties.get(name) for properties in resources(kind, EVERYTHING).values()} == {KEY}, kind
     for given, wanted in (
@@ -171,6 +177,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
         "CanaryRole": ["dynamodb", "kinesis", "lambda"],
         "CheckPendingRole": ["dynamodb", "lambda"],
         "PublishChangesRole": ["dynamodb", "kinesis", "lambda"],
+        "ChangesToBusRole": ["kinesis", "sqs"],
     }
     assert set(uses) == set(services)
     for name, statement in uses.items():

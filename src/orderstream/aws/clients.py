@@ -121,6 +121,11 @@ class AwsClients:
                 return None
 
     @cached_property
+    def events(self) -> Any:
+        """EventBridge."""
+        return self._client("events")
+
+    @cached_property
     def iam(self) -> Any:
         return self._client("iam", _BRIEF)
 
@@ -146,6 +151,11 @@ class AwsClients:
     def logs(self) -> CloudWatchLogsClient:
         client: CloudWatchLogsClient = self._client("logs")
         return client
+
+    @cached_property
+    def pipes(self) -> Any:
+        """EventBridge Pipes."""
+        return self._client("pipes")
 
     @cached_property
     def s3(self) -> S3Client:

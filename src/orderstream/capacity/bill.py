@@ -7,12 +7,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from orderstream.capacity.demand import PlanInput
+from orderstream.capacity.feed import FeedSizing
 from orderstream.capacity.function import FunctionSizing, baseline_seconds, between_seconds, ceiling
 from orderstream.capacity.prices import GB, HOURS_A_MONTH, SECONDS_A_MONTH, tiered
 from orderstream.capacity.storage import ArchiveSizing, TableSizing
 from orderstream.capacity.stream import StreamSizing, stream_dollars
 
-Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch"]
+Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch", "EventBridge"]
 
 # The default batch size of Lambda's event source mapping.
 _TUTORIAL_BATCH = 100
@@ -55,6 +56,7 @@ def bill(
     function: FunctionSizing,
     table: TableSizing,
     archive: ArchiveSizing,
+    feed: FeedSizing | None,
     given: PlanInput,
 ) -> Bill:
     """The bill of a plan."""
@@ -75,6 +77,7 @@ def bill(
             *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics + of_events, given),
             LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
             LineItem("CloudWatch", "shard metrics", shard_metrics * price.metric_month),
+            *(_feed(feed, given) if feed else ()),
         ]
     )
 
@@ -120,6 +123,27 @@ def _lambda(batches: Decimal, seconds: Decimal, given: PlanInput) -> list[LineIt
     return [
         LineItem("Lambda", "requests", batches * price.request_million / 1_000_000),
         LineItem("Lambda", "duration", tiered(gb_seconds, price.gb_second_tiers)),
+    ]
+
+
+def _feed(feed: FeedSizing, given: PlanInput) -> list[LineItem]:
+    one, figures = given.figures.feed, given.figures
+    batches = feed.batches_per_second * SECONDS_A_MONTH
+    requests, duration = _lambda(batches, batches * feed.seconds_per_batch, given)
+    reads = given.orders_a_month * feed.reads_per_order * figures.dynamodb_prices.read_million / 1_000_000
+    logs, metrics = _cloudwatch(batches, one.log, one.metrics, given)
+    alarms = one.alarm_metrics + (one.bus_alarm_metrics if given.options.event_bus else 0)
+    watching = metrics.dollars + alarms * figures.cloudwatch_prices.alarm_metric_month
+    price, millions = figures.eventbridge_prices, feed.requests_a_month / 1_000_000
+    # Lambda reads the table's stream for nothing.
+    return [
+        LineItem("Kinesis", "change feed, shards" if feed.shards else "change feed, on demand", feed.dollars),
+        LineItem("Lambda", "change feed", requests.dollars + duration.dollars),
+        LineItem("DynamoDB", "change feed, reads of events", reads),
+        LineItem("CloudWatch", "change feed, logs", logs.dollars),
+        LineItem("CloudWatch", "change feed, metric, alarms", watching),
+        LineItem("EventBridge", "pipe", millions * price.pipe_million),
+        LineItem("EventBridge", "events on the bus", millions * price.event_million),
     ]
 
 

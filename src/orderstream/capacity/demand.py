@@ -71,6 +71,7 @@ class Options:
     `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
     `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
+    `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too;
     `headroom` the share of capacity on top of the peak; `months` how many months of orders are stored in the
     table and the archive. Raises InputError for impossible values.
     """
@@ -83,6 +84,8 @@ class Options:
     fan_out: bool = False
     maintenance: Maintenance = "none"
     shard_metrics: bool = True
+    feed: bool = False
+    event_bus: bool = False
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)
     headroom: Decimal = Decimal("0.25")
@@ -99,6 +102,7 @@ class Options:
         hours = ", ".join(map(str, RETENTION_HOURS))
         _require(retention in RETENTION_HOURS, f"a retention of {retention} hours", f"one of {hours}")
         _require(0 <= outage <= longest, f"an outage of {outage:f} hours", f"0 to {longest:,}")
+        _require(self.feed or not self.event_bus, "an event bus without the change feed", "add --feed")
         _require(0 <= self.headroom <= 10, f"a headroom of {self.headroom:%}", "0% to 1,000%")
 
 

@@ -83,16 +83,17 @@ def seconds_of(orders: Decimal, given: PlanInput) -> Decimal:
         puts = ceiling(orders / one.threads) * one.bucket_ms
     calls = ceiling(orders / one.orders_per_call) + ceiling(events * event.calls)
     waits = puts + ceiling(Decimal(calls) / one.threads) * one.table_ms
-    return (busy / _processor(given) + waits) / 1000
+    return (busy / processor_share(given) + waits) / 1000
 
 
 def baseline_seconds(orders: Decimal, given: PlanInput) -> Decimal:
     """The same for a handler that makes a PutItem and a PutObject per order in sequence."""
     one = given.figures.function
-    return orders * (one.table_ms + one.bucket_ms + one.tutorial_order_ms / _processor(given)) / 1000
+    return orders * (one.table_ms + one.bucket_ms + one.tutorial_order_ms / processor_share(given)) / 1000
 
 
-def _processor(given: PlanInput) -> Decimal:
+def processor_share(given: PlanInput) -> Decimal:
+    """The share of a processor that the memory of the function provides."""
     one = given.figures.function
     return min(Decimal(1), Decimal(one.memory_mb) / one.mb_per_processor)
 

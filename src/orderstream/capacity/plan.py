@@ -60,7 +60,8 @@ class CapacityPlan:
     """The result of `orders plan`. `baseline_ratio` is the tutorial's bill divided by this one.
 
     `quotas` starts with the first to be exceeded; `parameters` have the names in template.yaml.
-    `event_dollars_million` is what a million events add to the bill; None without events.
+    `event_dollars_million` is what a million events add to the bill, None without events;
+    `version_dollars_million` what a million announced versions do, None without the change feed.
     """
 
     demand: Demand
@@ -75,6 +76,7 @@ class CapacityPlan:
     quotas: tuple[Quota, ...]
     parameters: dict[str, str]
     event_dollars_million: Decimal | None = None
+    version_dollars_million: Decimal | None = None
 
 
 def plan(given: PlanInput) -> CapacityPlan:
@@ -95,6 +97,7 @@ def plan(given: PlanInput) -> CapacityPlan:
         quotas=quotas(of, given),
         parameters=parameters(of, given.options),
         event_dollars_million=event_dollars_million(of, given),
+        version_dollars_million=version_dollars_million(of, given),
     )
 
 
@@ -107,6 +110,15 @@ def event_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
     return more * 1_000_000 / (given.orders_a_month * given.demand.events)
 
 
+def version_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
+    """What a million announced versions cost: the difference to the bill without the change feed."""
+    if not of.feed:
+        return None
+    without = replace(given, options=replace(given.options, feed=False, event_bus=False))
+    more = of.bill.total - compute_sizing(of.stream.mode, without).bill.total
+    return more * 1_000_000 / (given.orders_a_month * of.feed.versions_per_order)
+
+
 def record_age_seconds(retention_hours: int) -> int:
     """The age at which Lambda discards orders by template.yaml's default: nine tenths of the retention."""
     return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
@@ -114,7 +126,7 @@ def record_age_seconds(retention_hours: int) -> int:
 
 def parameters(of: Sizing, choices: Options) -> dict[str, str]:
     """Names and values of template.yaml's parameters for the deployment."""
-    return {
+    values = {
         "ShardCount": str(of.stream.shards if of.stream.mode == "shards" else 0),
         "RetentionHours": str(choices.retention_hours),
         "BatchSize": str(of.function.batch_size),
@@ -127,6 +139,11 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
         "CustomerIndex": "true" if choices.has_index else "false",
         "TableWarmWriteUnits": str(of.table.warm_units),
     }
+    if of.feed:
+        values |= {"ChangeFeed": "true", "ChangeFeedShardCount": str(of.feed.shards)}
+    if choices.event_bus:
+        values["ChangeEventBus"] = "default"
+    return values
 
 
 def customer(of: Sizing, given: PlanInput) -> Customer:

@@ -144,6 +144,20 @@ class CloudWatchPrices:
 
 
 @dataclass(frozen=True)
+class EventBridgePrices:
+    """Requests of a pipe, and events that are put on an event bus. Each started chunk of an event counts."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = (
+        "aws.amazon.com/eventbridge/pricing, as told by cloudburn.io (March 2026); AWS does not say whether a"
+        " batch of a pipe is one request: each of its events is counted"
+    )
+    pipe_million: Decimal = Decimal("0.40")
+    event_million: Decimal = Decimal("1.00")
+    chunk_bytes: int = 64 * KB
+
+
+@dataclass(frozen=True)
 class RequestPrices:
     """Services billed by request only. Athena's requests to S3 are billed on top."""
 

@@ -9,6 +9,7 @@ from orderstream.capacity.prices import (
     AdvantagePrices,
     CloudWatchPrices,
     DynamoPrices,
+    EventBridgePrices,
     KinesisPrices,
     LambdaPrices,
     RequestPrices,
@@ -170,6 +171,35 @@ class EventFigures:
 
 
 @dataclass(frozen=True)
+class FeedFigures:
+    """The change feed: an announcement, and what the function PublishChanges does for it."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = (
+        "python -m bench.capacity: 1,000 orders of 60 and 600 bytes and four events of each, without personal"
+        " data; processor time in proportion to that of storing an order there. Lambda polls the stream of a"
+        " table four times a second (docs.aws.amazon.com/lambda). The time of PutRecords is assumed"
+    )
+    # Bytes of an announcement: of any order, for each byte of it as sent, and more for an event.
+    announcement: int = 512
+    announcement_per_byte: Decimal = Decimal("0.215")
+    announcement_of_event: int = 131
+    # Processor time of an announcement of an order, and of an event, whose order's events are read.
+    order_us: Decimal = Decimal("46")
+    event_us: Decimal = Decimal("800")
+    poll_seconds: Decimal = Decimal("0.25")
+    # As in template.yaml.
+    batch_size: int = 1000
+    versions_per_call: int = 500
+    call_ms: Decimal = Decimal("10")
+    # The log line of a batch; its metric; what the alarms read, without and with an event bus.
+    log: int = 300
+    metrics: int = 1
+    alarm_metrics: int = 1
+    bus_alarm_metrics: int = 5
+
+
+@dataclass(frozen=True)
 class MaintenanceFigures:
     """The archive's hourly maintenance: its settings in template.yaml, and the duration of a run."""
 
@@ -200,6 +230,7 @@ class ReferenceData:
     dynamodb_prices: DynamoPrices = DynamoPrices()
     s3_prices: S3Prices = S3Prices()
     cloudwatch_prices: CloudWatchPrices = CloudWatchPrices()
+    eventbridge_prices: EventBridgePrices = EventBridgePrices()
     request_prices: RequestPrices = RequestPrices()
     kinesis_limits: KinesisLimits = KinesisLimits()
     lambda_limits: LambdaLimits = LambdaLimits()
@@ -208,4 +239,5 @@ class ReferenceData:
     function: FunctionFigures = FunctionFigures()
     bytes: ByteFigures = ByteFigures()
     events: EventFigures = EventFigures()
+    feed: FeedFigures = FeedFigures()
     maintenance: MaintenanceFigures = MaintenanceFigures()

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from orderstream.capacity.bill import Bill, bill
 from orderstream.capacity.demand import Mode, PlanInput
+from orderstream.capacity.feed import FeedSizing, feed
 from orderstream.capacity.function import FunctionSizing, function
 from orderstream.capacity.storage import ArchiveSizing, TableSizing, archive, table
 from orderstream.capacity.stream import StreamSizing, stream
@@ -17,12 +18,13 @@ _CLOSELY = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Sizing:
-    """The stream, function, table and archive of one deployment, and their bill."""
+    """The stream, function, table, archive and change feed (None: none) of one deployment, and their bill."""
 
     stream: StreamSizing
     function: FunctionSizing
     table: TableSizing
     archive: ArchiveSizing
+    feed: FeedSizing | None
     bill: Bill
 
 
@@ -31,7 +33,7 @@ def compute_sizing(mode: Mode, given: PlanInput) -> Sizing:
     of_stream = stream(mode, given)
     of_function = function(of_stream.shards, of_stream.shards_at_peak, given)
     of_table, of_archive = table(given), archive(of_function, given)
-    parts = of_stream, of_function, of_table, of_archive
+    parts = of_stream, of_function, of_table, of_archive, feed(mode, of_table, given)
     return Sizing(*parts, bill(*parts, given))
 
 

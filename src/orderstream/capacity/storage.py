@@ -75,6 +75,12 @@ def item_bytes(given: PlanInput) -> int:
     return ceiling(one.item + one.item_per_byte * given.demand.size)
 
 
+def event_units_read(given: PlanInput) -> Decimal:
+    """Read units of the query of an order's events: on average it finds half of the others, and the last."""
+    row = given.figures.events.row + given.demand.event_size
+    return max(Decimal(1), (given.demand.events + 1) / 2 * row / _READ_BYTES)
+
+
 def table(given: PlanInput) -> TableSizing:
     """The tables for a demand. The key, the order id, is well distributed; the index's is the customer.
 
@@ -88,8 +94,6 @@ def table(given: PlanInput) -> TableSizing:
     )
     row = event.row + given.demand.event_size
     units, updates = -(-new // KB), events * -(-size // KB)
-    # On average an event finds half of the others, and itself.
-    rows_read = max(Decimal(1), (events + 1) / 2 * row / _READ_BYTES)
     copies = 2 if given.options.has_index else 1
     peak = given.demand.peak * (units + updates)
     warm = 0 if peak <= limit.new_table_writes else ceiling(given.wanted * (units + updates))
@@ -101,7 +105,7 @@ def table(given: PlanInput) -> TableSizing:
         billed_units_per_order=units * copies,
         updates_per_order=updates,
         events_billed_per_order=updates * copies + events * -(-row // KB),
-        reads_per_order=events * (-(-size // _READ_BYTES) + rows_read),
+        reads_per_order=events * (-(-size // _READ_BYTES) + event_units_read(given)),
         peak_units=peak,
         new_table_units=limit.new_table_writes,
         warm_units=warm,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import count, pairwise
 
 from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Mode, PlanInput
+from orderstream.capacity.feed import announced
 from orderstream.capacity.sizing import boundary, compute_sizing
 from orderstream.capacity.stream import shards_per_order_with_lanes
 
@@ -87,10 +88,11 @@ def _edges(given: PlanInput) -> Iterator[Decimal]:
     factor = given.demand.peak / given.demand.rate
     shards = factor * (1 + given.options.headroom) * shards_per_order_with_lanes(given)
     on_demand = factor * given.shards_per_order
+    changes = factor * (1 + given.options.headroom) * announced(given).shards_per_order
     most = MOST_ORDERS_A_SECOND / factor
     far = min(most, _EVERY_STEP / min(shards, on_demand))
     edges = {_SLIGHTLY}
-    for each in (shards, on_demand):
+    for each in (shards, on_demand, *([changes] if given.options.feed else [])):
         for number in count(1):
             if number / each > far:
                 break

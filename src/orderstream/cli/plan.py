@@ -52,6 +52,10 @@ def plan(
     fan_out: Annotated[bool, typer.Option("--fan-out", help="Plan with enhanced fan-out.")] = False,
     maintenance: Annotated[Maintenance, typer.Option(help="Hourly maintenance of the archive.")] = "none",
     shard_metrics: Annotated[bool, typer.Option(help="Whether to enable shard-level metrics.")] = True,
+    feed: Annotated[bool, typer.Option("--feed", help="Plan with the change feed.")] = False,
+    event_bus: Annotated[
+        bool, typer.Option("--event-bus", help="Plan with the change feed on an event bus, too.")
+    ] = False,
     consumers: Annotated[int, typer.Option(help="Consumers that share the stream, including this one.")] = 1,
     mode: Annotated[Mode | None, typer.Option(help="Capacity mode. Default: the cheaper one.")] = None,
     headroom: Annotated[int, typer.Option(help="Headroom above the peak, in percent.")] = 25,
@@ -101,6 +105,8 @@ def plan(
         fan_out=fan_out,
         maintenance=maintenance,
         shard_metrics=shard_metrics,
+        feed=feed,
+        event_bus=event_bus,
         consumers=consumers,
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
         headroom=Decimal(headroom) / 100,

@@ -23,6 +23,7 @@ _NAMED = {
     "AWS::DynamoDB::Table": ("dynamodb", "table/", "TableName", "/*"),
     "AWS::Lambda::Function": ("lambda", "function:", "FunctionName", ":*"),
     "AWS::Logs::LogGroup": ("logs", "log-group:", "LogGroupName", ":*"),
+    "AWS::Pipes::Pipe": ("pipes", "pipe/", "Name", ""),
 }
 
 
@@ -69,9 +70,14 @@ def owned_by(
             service, prefix, naming, within = _NAMED[kind]
             arn = where.arn(service, f"{prefix}{resolver.text(properties[naming]) or ''}")
             own(service, arn, f"{arn}{within}")
+        if kind == "AWS::Pipes::Pipe":
+            # Without a name of a bus, its role can get any.
+            bus = resolver.text(properties["Target"]) or ""
+            own("events", f"{bus}*" if bus.endswith("/") else bus)
     own("lambda", where.arn("lambda", "event-source-mapping:*"))
     own("events", where.arn("events", f"rule/{where.stack}-*"))
     own("sns", where.arn("sns", f"{where.stack}-*"))
+    own("sqs", where.arn("sqs", f"{where.stack}-*"))
     own("cloudwatch", where.arn("cloudwatch", f"alarm:{where.stack}-*"))
     own("cloudwatch", f"arn:{where.partition}:cloudwatch::{where.account}:dashboard/{where.stack}")
     api = f"arn:{where.partition}:apigateway:{where.region}::"

@@ -118,6 +118,11 @@ SPARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "FieldIndexPolicies": ("logs:DeleteIndexPolicy", "logs:PutIndexPolicy"),
         "ResourcePolicyDocument": ("logs:DeleteResourcePolicy", "logs:PutResourcePolicy"),
     },
+    "AWS::Pipes::Pipe": {
+        "Enrichment": ("iam:CreateServiceLinkedRole",),
+        "KmsKeyIdentifier": ("kms:",),
+        "LogConfiguration": ("firehose:", "logs:", "s3:"),
+    },
     "AWS::S3::Bucket": {
         "AbacStatus": ("s3:PutBucketAbac",),
         "AccelerateConfiguration": ("s3:PutAccelerateConfiguration",),

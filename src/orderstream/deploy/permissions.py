@@ -181,8 +181,8 @@ def _of_roles(where: Where, actions: set[str], boundary: str) -> Iterator[dict[s
     of_boundary = set(_OF_BOUNDARY) if boundary else set()
     plain = actions - bounded - if_known - of_boundary - {passed}
     yield _statement("RolesOfTheStack", plain, roles)
-    only_to = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
-    yield {**_statement("PassThemToLambdaAlone", {passed}, roles), "Condition": only_to}
+    only_to = {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "pipes.amazonaws.com"]}}
+    yield {**_statement("PassThemToTheirServices", {passed}, roles), "Condition": only_to}
     if not boundary:
         return
     with_it = {"iam:PermissionsBoundary": boundary}

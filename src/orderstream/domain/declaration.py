@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -68,15 +69,18 @@ def plain_type(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def declarations(model: type[msgspec.Struct]) -> list[Declared]:
+@lru_cache
+def declarations(model: type[msgspec.Struct]) -> tuple[Declared, ...]:
     """The fields and, after them, the computed attributes of a model."""
-    return [*declared_fields(model), *computed_attributes(model)]
+    return (*declared_fields(model), *computed_attributes(model))
 
 
-def declared_fields(model: type[msgspec.Struct]) -> list[Declared]:
+# The change feed asks for each order, and type hints are evaluated anew each time.
+@lru_cache
+def declared_fields(model: type[msgspec.Struct]) -> tuple[Declared, ...]:
     """The fields of a model, in the order of its values."""
     hints = get_type_hints(model, include_extras=True)
-    return [_declared(name, hints[name]) for name in model.__struct_fields__]
+    return tuple(_declared(name, hints[name]) for name in model.__struct_fields__)
 
 
 def computed_attributes(model: type[msgspec.Struct]) -> Iterator[Declared]:

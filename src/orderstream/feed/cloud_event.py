@@ -18,6 +18,8 @@ from orderstream.domain.personal import items_without_personal, without_personal
 from orderstream.feed.changes import Change, Item
 
 TYPE = "orderstream.order."
+# A record with its key, and an entry on an event bus with its source and type, can have 1 MiB.
+MAX_BYTES = 1_000_000
 PLACED, UPDATED, ERASED = "placed", "updated", "erased"
 _JSON = msgspec.json.Encoder(decimal_format="number")
 # Of the item, what concerns only the pipeline itself.
@@ -33,7 +35,7 @@ def cloud_event(
     *,
     source: str,
     personal: bool,
-    most_bytes: int,
+    most_bytes: int = MAX_BYTES,
 ) -> bytes:
     """The JSON of a change; `rows` are the events of the order, as in the table OrderEvents.
 

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 import msgspec
 
-from orderstream.client.put_records import MAX_RECORD_BYTES, producer_client
+from orderstream.client.put_records import producer_client
 from orderstream.domain.user_model import order_model, use_model_of
 from orderstream.feed.changes import Change, changes_in
 from orderstream.feed.cloud_event import cloud_event
@@ -63,7 +63,6 @@ def handle_with(use: FeedServices, event: dict[str, Any], context: Any) -> dict[
                 order_model(),
                 source=use.source,
                 personal=use.personal,
-                most_bytes=MAX_RECORD_BYTES - 4 * len(change.order_id),
             ),
         )
         for change in changes[:ready]

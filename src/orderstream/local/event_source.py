@@ -1,4 +1,4 @@
-"""The local event source mapping: polls the stream and invokes the function as AWS would.
+"""The local event source mapping: polls the stream and invokes the function, or runs a pipe, as AWS would.
 
 The stream is a Kinesis or a DynamoDB stream. MiniStack's own mappings have no partial failures, splits,
 retries, ages, parallel lanes or destinations. So they are deployed disabled, and this module does their work
@@ -20,8 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream.aws.clients import AwsClients
 from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
-from orderstream.local.esm.mapping import Mapping, read_mapping
-from orderstream.local.esm.metrics import MappingMetrics
+from orderstream.local.esm.receiver import OpenReceiver, Receiver, function_of_mapping
 from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
 from orderstream.local.esm.shards import Position, readable, start_of
 from orderstream.local.esm.sources import list_shards
@@ -36,16 +35,24 @@ class EventSource(AbstractContextManager["EventSource"]):
     """Delivers the records of a mapping's stream to its function, from `start` to `stop`.
 
     `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file from which a restart resumes.
-    `on_problem` is called with one line for each non-fatal error, from any thread.
+    `on_problem` is called with one line for each non-fatal error, from any thread. With another
+    `open_receiver`, it is the id of what that opens, such as a pipe.
     """
 
     def __init__(
-        self, cloud: AwsClients, mapping_id: str, *, checkpoints: Path, on_problem: Callable[[str], None]
+        self,
+        cloud: AwsClients,
+        mapping_id: str,
+        *,
+        checkpoints: Path,
+        on_problem: Callable[[str], None],
+        open_receiver: OpenReceiver = function_of_mapping,
     ) -> None:
         self._cloud = cloud
         self._mapping_id = mapping_id
         self._file = CheckpointFile(checkpoints, mapping_id)
         self._on_problem = on_problem
+        self._open_receiver = open_receiver
         self._threads = Threads("the event source", self._end)
         self._wake = threading.Event()
         self._workers: dict[str, ShardWorker] = {}
@@ -58,12 +65,12 @@ class EventSource(AbstractContextManager["EventSource"]):
     def start(self) -> None:
         """Read the mapping and start; raises CloudError if it is enabled, unknown, or unsupported."""
         with translate_errors(f"cannot read event source mapping {self._mapping_id}"):
-            mapping = read_mapping(self._cloud, self._mapping_id)
+            receiver = self._open_receiver(self._cloud, self._mapping_id, self._on_problem)
         self._saved = self._file.load()
         self._done = dict(self._saved or {})
-        self._around = self._context(mapping)
-        with translate_errors(f"cannot read {mapping.stream_arn}"):
-            self._survey(first_start=mapping.starting if self._saved is None else None)
+        self._around = self._context(receiver)
+        with translate_errors(f"cannot read {receiver.mapping.stream_arn}"):
+            self._survey(first_start=receiver.mapping.starting if self._saved is None else None)
         # At once: where the first start reads from holds for all later ones.
         self._save()
         self._threads.start(self._keep_house, "event source housekeeping")
@@ -76,7 +83,7 @@ class EventSource(AbstractContextManager["EventSource"]):
         if late := self._threads.stop(STOP_SECONDS):
             self._on_problem(f"these did not end, and their records come again: {', '.join(late)}")
         self._save()
-        self._around.metrics.send(time.time(), everything=True)
+        self._around.receiver.metrics.send(time.time(), everything=True)
 
     def check(self) -> None:
         """Raise CloudError if an unexpected error has ended it."""
@@ -91,18 +98,16 @@ class EventSource(AbstractContextManager["EventSource"]):
         if error == (None, None, None):
             self.check()
 
-    def _context(self, mapping: Mapping) -> WorkerContext:
-        metrics = MappingMetrics(mapping, self._cloud.cloudwatch, self._on_problem)
+    def _context(self, receiver: Receiver) -> WorkerContext:
         return WorkerContext(
             cloud=self._cloud,
-            mapping=mapping,
-            metrics=metrics,
+            receiver=receiver,
             destination=Destination(
                 cloud=self._cloud,
-                arn=mapping.destination,
+                arn=receiver.mapping.destination,
                 wait=self._threads.stopping.wait,
                 on_problem=self._on_problem,
-                on_end=metrics.ended,
+                on_end=receiver.metrics.ended,
             ),
             threads=self._threads,
             on_problem=self._on_problem,
@@ -135,7 +140,7 @@ class EventSource(AbstractContextManager["EventSource"]):
                 failing = True
 
     def _survey(self, first_start: Position | None) -> None:
-        listed = list_shards(self._cloud, self._around.mapping)
+        listed = list_shards(self._cloud, self._around.receiver.mapping)
         self._put_away_drained({shard.id for shard in listed})
         for shard in readable(listed, self._drained, self._workers.keys()):
             worker = ShardWorker(shard.id, start_of(shard, self._done, first_start), self._around)
@@ -152,8 +157,9 @@ class EventSource(AbstractContextManager["EventSource"]):
 
     def _measure(self, now: float) -> None:
         ages = [worker.age(now) for worker in self._workers.values()]
-        self._around.metrics.ages([age for age in ages if age is not None], now)
-        self._around.metrics.send(now)
+        metrics = self._around.receiver.metrics
+        metrics.ages([age for age in ages if age is not None], now)
+        metrics.send(now)
 
     def _save(self) -> None:
         reached = self._done | {shard_id: worker.checkpoint for shard_id, worker in self._workers.items()}

@@ -7,32 +7,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment, bind
-from orderstream.aws.event_source_mapping import disable
 from orderstream.aws.stack import StackDescription, describe_stack, describe_stacks
-from orderstream.deploy.stack_state import resources
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
+from orderstream.local.readers import StreamReader, readers_of
 from orderstream.local.threads import Threads
-from orderstream.sdk.errors import translate_errors
 
 POLL_SECONDS = 0.5
 FAILED_POLLS = 5
-OFF_SECONDS = 10.0
 # For a poll that restarts delivery.
 STOP_SECONDS = 120.0
-_MAPPING = "AWS::Lambda::EventSourceMapping"
-# Services whose streams the event source reads. MiniStack's own polls queues.
-_STREAMS = {"kinesis", "dynamodb"}
-# Fields of a mapping that change by themselves, or only show that AWS does not deliver.
-_VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
 
 class StackWatcher(AbstractContextManager["StackWatcher"]):
-    """Keeps an event source running for each mapping of every Orderstream stack, as stacks come and go.
+    """Keeps an event source running for each mapping and pipe of every Orderstream stack, as these change.
 
     `progress` is notified of each start and stop, `problem` of errors with a stack that exists: errors caused
     by a stack's deletion are not problems. `changed` is called with the stack called `stack` when it appears
@@ -101,17 +93,18 @@ class StackWatcher(AbstractContextManager["StackWatcher"]):
 
 @dataclass(frozen=True)
 class _Running:
-    """An event source, and the settings it was started with."""
+    """An event source, and what it was started for."""
 
     source: EventSource
-    settings: Any
+    reader: StreamReader
 
 
 @dataclass(eq=False)
 class _Delivery:
-    """One stack, and the event sources for its mappings while the stack exists.
+    """One stack, and the event sources for its mappings and pipes while the stack exists.
 
-    `errors` are the lines of the event sources that were not passed on yet, each after its mapping's id.
+    `errors` are the lines of the event sources that were not passed on yet, each after the id of its mapping
+    or pipe.
     """
 
     cloud: AwsClients
@@ -125,7 +118,7 @@ class _Delivery:
     def __post_init__(self) -> None:
         self._deployment: Deployment | None = None
         self._stack_id = ""
-        # By the id of the mapping.
+        # By the id of the mapping or pipe.
         self._running: dict[str, _Running] = {}
         self._failed_polls = 0
 
@@ -143,9 +136,9 @@ class _Delivery:
         `errors` are those from before it was looked up.
         """
         try:
-            settings, deployment = None, self._deployment
+            readers, deployment = None, self._deployment
             if found and found.is_ours and _is_settled(found):
-                settings = self._settings_of(found)
+                readers = readers_of(self.cloud, found.id)
                 deployment = bind(self.cloud, self.name, found)
         except CloudError as error:
             # A stack may be deleted between two requests.
@@ -163,11 +156,11 @@ class _Delivery:
             self._detach()
             self._stack_id = found.id
         self._note(deployment)
-        if settings is None:
+        if readers is None:
             # An update that deletes a mapping may delete its stream first: errors wait until it has ended.
             return
         try:
-            self._deliver_by(settings)
+            self._deliver_by(readers)
             self._tell(errors)
             for running in self._running.values():
                 running.source.check()
@@ -184,50 +177,29 @@ class _Delivery:
             return True
         return found is not None and found.id == self._stack_id and not _is_gone(found)
 
-    def _settings_of(self, found: StackDescription) -> dict[str, Any]:
-        """What delivery depends on, by the id of the mapping. Ensures that MiniStack does not deliver too."""
-        mappings = [one for one in resources(self.cloud, found.id) if one.type == _MAPPING]
-        settings = {}
-        for mapping_id in (one.physical_id for one in mappings if one.status != "DELETE_COMPLETE"):
-            with translate_errors(f"cannot read event source mapping {mapping_id}"):
-                mapping = dict(self.cloud.lambda_.get_event_source_mapping(UUID=mapping_id))
-                if str(mapping["EventSourceArn"]).split(":")[2] not in _STREAMS:
-                    continue
-                arn = str(mapping["FunctionArn"])
-                function = self.cloud.lambda_.get_function_configuration(FunctionName=arn)
-            if mapping["State"] != "Disabled":
-                switch_off(self.cloud, mapping_id)
-            steady = {name: value for name, value in mapping.items() if name not in _VOLATILE}
-            settings[mapping_id] = (
-                steady,
-                function["CodeSha256"],
-                function.get("Role"),
-                function.get("Timeout"),
-            )
-        return settings
-
-    def _deliver_by(self, settings: dict[str, Any]) -> None:
-        """Start, restart and stop event sources until they are those of `settings`."""
-        if settings == {mapping_id: running.settings for mapping_id, running in self._running.items()}:
+    def _deliver_by(self, readers: dict[str, StreamReader]) -> None:
+        """Start, restart and stop event sources until they are those of `readers`."""
+        if readers == {reader_id: running.reader for reader_id, running in self._running.items()}:
             return
         said = f"delivering to stack {self.name}"
         if self._running:
             said = f"stack {self.name} has changed: delivering by what it says now"
-        for mapping_id, running in list(self._running.items()):
-            if settings.get(mapping_id) != running.settings:
+        for reader_id, running in list(self._running.items()):
+            if readers.get(reader_id) != running.reader:
                 running.source.stop()
-                del self._running[mapping_id]
-            if mapping_id not in settings:
-                self.errors[:] = [error for error in self.errors if error[0] != mapping_id]
-        for mapping_id in settings.keys() - self._running.keys():
+                del self._running[reader_id]
+            if reader_id not in readers:
+                self.errors[:] = [error for error in self.errors if error[0] != reader_id]
+        for reader_id in readers.keys() - self._running.keys():
             source = EventSource(
                 self.cloud,
-                mapping_id,
+                reader_id,
                 checkpoints=self.checkpoints,
-                on_problem=partial(self._note_error, mapping_id),
+                on_problem=partial(self._note_error, reader_id),
+                open_receiver=readers[reader_id].open_receiver,
             )
             source.start()
-            self._running[mapping_id] = _Running(source, settings[mapping_id])
+            self._running[reader_id] = _Running(source, readers[reader_id])
         self.progress(said)
 
     def _detach(self) -> None:
@@ -238,8 +210,8 @@ class _Delivery:
             self.errors.clear()
             self.progress(f"stack {self.name} has gone: nothing is delivered until it is deployed again")
 
-    def _note_error(self, mapping_id: str, line: str) -> None:
-        self.errors.append((mapping_id, line))
+    def _note_error(self, reader_id: str, line: str) -> None:
+        self.errors.append((reader_id, line))
 
     def _note(self, deployment: Deployment | None) -> None:
         if deployment != self._deployment:
@@ -259,11 +231,3 @@ def _is_gone(found: StackDescription) -> bool:
 
 def _is_settled(found: StackDescription) -> bool:
     return not found.status.endswith("_IN_PROGRESS")
-
-
-def switch_off(cloud: AwsClients, mapping_id: str) -> None:
-    """Disable MiniStack's mapping, which would also read, and wait until it is."""
-    with translate_errors("cannot switch MiniStack's own event source off"):
-        state = disable(cloud, mapping_id, patience=OFF_SECONDS, pause=POLL_SECONDS)
-    if state != "Disabled":
-        raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

@@ -50,6 +50,9 @@ def print_plan(
             f"{count(demand.events)} events an order, {demand.event_size:,} bytes each. An event costs "
             f"{dollars(of.event_dollars_million)} a million"
         )
+    if of.version_dollars_million is not None:
+        bus = ", with the event bus" if of.options.event_bus else ""
+        out.print(f"Announcing a version costs {dollars(of.version_dollars_million)} a million{bus}")
     for part in (_settings(of), _bill(of), _quotas(of), *_modes(of)):
         out.print(part)
     if result is not None:
@@ -155,6 +158,13 @@ def _of_stores(of: CapacityPlan) -> Iterator[Row]:
         )
     else:
         yield "table, warm", "not needed", why
+    if feed := of.sizing.feed:
+        yield (
+            "change feed",
+            f"{feed.shards:,} shard{'s' * (feed.shards > 1)}" if feed.shards else "on demand",
+            f"announcements of {size(feed.announcement_bytes)}; "
+            f"{count(feed.versions_per_batch)} in a batch, which takes {length(feed.seconds_per_batch)}",
+        )
     part = f"{count(customer.share * 100)}% of the peak" if customer.share < 1 else "the whole peak"
     yield (
         "one customer",

@@ -9,7 +9,6 @@ from itertools import chain, islice
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.client.put_records import MAX_RECORD_BYTES
 from orderstream.domain.fold import STATE, applied_hashes, version_of
 from orderstream.domain.lifecycle import first_status
 from orderstream.domain.order_event import position_hash
@@ -120,7 +119,6 @@ class Replay:
                     order_model(),
                     source=f"/orderstream/{self._deployment.name}",
                     personal=self._deployment.announces_personal,
-                    most_bytes=MAX_RECORD_BYTES - 4 * len(change.order_id),
                 ),
             )
             for change in changes

@@ -13,6 +13,7 @@ from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
 from orderstream.capacity.plan import parameters, record_age_seconds
 from orderstream.capacity.reference_data import FunctionFigures, ReferenceData
+from orderstream.client.queue import MAX_BATCH_RECORDS
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import declared, document
 from orderstream.local.emf import metrics_of_line
@@ -71,6 +72,16 @@ def test_the_function_is_planned_as_it_is_deployed() -> None:
         maintenance.timeout_seconds,
     )
     assert lanes.MAX_EVENT_BYTES == FIGURES.lambda_limits.payload_bytes
+
+
+def test_the_change_feed_is_planned_as_it_is_deployed() -> None:
+    one, resources = FIGURES.feed, DOCUMENT["Resources"]
+    assert resources["OrdersToChanges"]["Properties"]["BatchSize"] == one.batch_size
+    assert resources["PublishChanges"]["Properties"]["MemorySize"] == FIGURES.function.memory_mb
+    assert one.versions_per_call == MAX_BATCH_RECORDS
+    metrics = [one for one in resources["EventBusAlarm"]["Properties"]["Metrics"] if "MetricStat" in one]
+    assert len(metrics) == FIGURES.feed.bus_alarm_metrics
+    assert "MetricName" in resources["FeedAgeAlarm"]["Properties"] and one.alarm_metrics == 1
 
 
 # By `make bench` on 2026-11-24, with 5 ms for the table and 20 ms for the bucket: microseconds per order in

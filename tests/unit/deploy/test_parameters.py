@@ -99,6 +99,7 @@ DEFAULTS = defaults(KNOWN)
         ({"HttpApi": "jwt"}, "HttpApi=jwt needs JwtIssuer"),
         ({"HttpApi": "jwt", "JwtIssuer": "https://issuer.example"}, "HttpApi=jwt needs JwtAudience"),
         ({"HttpApi": "none", "OrderIdsBySender": "prefix"}, "OrderIdsBySender needs the HTTP API"),
+        ({"ChangeEventBus": "default"}, "ChangeEventBus needs the change feed"),
         (
             {"RetentionHours": "24", "MaximumRecordAgeSeconds": "86400"},
             "MaximumRecordAgeSeconds=86400 is not below the 86400 s of RetentionHours=24",

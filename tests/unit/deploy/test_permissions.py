@@ -141,14 +141,15 @@ def test_with_a_boundary_no_role_is_made_or_changed_without_it() -> None:
         for one in expanded(EVERYTHING | {"PermissionsBoundary": BOUNDARY})["Resources"].values()
         if one["Type"] == "AWS::IAM::Role"
     ]
-    assert len(roles) == 6 and {role["PermissionsBoundary"] for role in roles} == {BOUNDARY}
+    assert len(roles) == 7 and {role["PermissionsBoundary"] for role in roles} == {BOUNDARY}
 
 
-def test_roles_are_passed_to_lambda_alone() -> None:
+def test_roles_are_passed_to_lambda_and_pipes_alone() -> None:
     statements = [one for policy in deployer(HERE, {}) for one in policy["Statement"]]
     (passing,) = [one for one in statements if "iam:PassRole" in one["Action"]]
     assert passing["Action"] == ["iam:PassRole"]
-    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    services = ["lambda.amazonaws.com", "pipes.amazonaws.com"]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
 
 
 def test_the_boundary_has_what_every_role_of_the_stack_is_allowed() -> None:
@@ -162,6 +163,13 @@ def test_the_boundary_has_what_every_role_of_the_stack_is_allowed() -> None:
                     actions = statement["Action"]
                     assert set([actions] if isinstance(actions, str) else actions) <= has
     assert not any(one.startswith(("iam:", "lambda:", "cloudformation:")) for one in has)
+
+
+def test_the_boundary_allows_the_pipe_the_bus_that_is_given_or_any() -> None:
+    for name, wanted in (("orders", "orders"), ("", "*")):
+        given = EVERYTHING | {"ChangeEventBus": name} if name else {}
+        text = json.dumps(boundary(HERE, given))
+        assert f"arn:aws:events:eu-west-1:123456789012:event-bus/{wanted}" in text
 
 
 def test_the_partition_follows_from_the_region() -> None:

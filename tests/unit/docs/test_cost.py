@@ -57,9 +57,28 @@ def test_the_tutorial_is_cheaper_up_to_the_rate_that_the_page_says() -> None:
     assert float(cost[1]) > float(cost[2]) and float(dearer[1]) < float(dearer[2])
 
 
-def test_an_event_costs_what_the_page_says() -> None:
-    (command, printed) = re.findall(r"^\$ orders (plan .*)\n(.*)$", PAGE, re.MULTILINE)[0]
-    done = CliRunner().invoke(app, shlex.split(command))
-    assert printed in done.stdout.splitlines()
+@pytest.mark.parametrize(
+    ("command", "printed"), re.findall(r"^\$ orders (plan .*)\n(.*)$", PAGE, re.MULTILINE)
+)
+def test_an_event_and_a_version_cost_what_the_page_says(command: str, printed: str) -> None:
+    assert printed in CliRunner().invoke(app, shlex.split(command)).stdout.splitlines()
+
+
+def test_an_event_without_the_index_costs_what_the_page_says() -> None:
+    command = re.findall(r"^\$ orders (plan .*)$", PAGE, re.MULTILINE)[0]
     without = json.loads(CliRunner().invoke(app, [*shlex.split(command), "--no-index", "--json"]).stdout)
     assert f"a million events cost ${without['event_dollars_million']:.2f}." in PAGE
+
+
+def test_the_change_feed_costs_what_the_comparison_of_its_design_says() -> None:
+    text = (PROJECT / "docs" / "explanation" / "design.md").read_text()
+    (row,) = re.findall(r"^\| Price, at 100 orders of 500 bytes a second \| (.*) \|$", text, re.MULTILINE)
+    done = CliRunner().invoke(app, shlex.split("plan --rate 100 --size 500 --feed --json"))
+    entries = json.loads(done.stdout)["sizing"]["bill"]["entries"]
+    found: dict[str, float] = {}
+    for one in entries:
+        if one["what"].startswith("change feed"):
+            found[one["service"]] = found.get(one["service"], 0) + one["dollars"]
+    whole, stream, function, watching, same_stream = map(int, re.findall(r"\$(\d+)", row))
+    assert [stream, function, watching] == [round(one) for one in found.values()]
+    assert (whole, same_stream) == (round(sum(found.values())), stream)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.client.put_records import MAX_RECORD_BYTES
 from orderstream.domain.user_model import order_model
 from orderstream.feed.cloud_event import cloud_event
 from orderstream.recovery.change_replay import changes_of
@@ -43,7 +42,6 @@ def replayed(feed: Feed) -> list[Announced]:
                 order_model(),
                 source="/orderstream/test",
                 personal=False,
-                most_bytes=MAX_RECORD_BYTES,
             ),
             parse_float=Decimal,
         )

@@ -29,6 +29,11 @@ class MappingSource:
     stream_arn: str
     shard_id: str
 
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it is a pipe, of which `function_arn` is its own ARN."""
+        return self.function_arn.split(":")[2:3] == ["pipes"]
+
 
 def failure_record(
     discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation, now: float
@@ -41,22 +46,7 @@ def failure_record(
     is_table = bool(table_of(source.stream_arn))
     # The creation times of a DynamoDB stream are whole seconds.
     precision: Literal["seconds", "milliseconds"] = "seconds" if is_table else "milliseconds"
-    record: dict[str, object] = {
-        "requestContext": {
-            "requestId": invocation.request_id,
-            "functionArn": source.function_arn,
-            "condition": discarded.condition,
-            # AWS also reports 1 for a batch that expired before it was ever delivered.
-            "approximateInvokeCount": max(1, discarded.invocations),
-        }
-    }
-    if discarded.condition != "RecordAgeExceeded":
-        record["responseContext"] = {
-            "statusCode": invocation.status_code,
-            "executedVersion": invocation.executed_version,
-            "functionError": discarded.function_error,
-        }
-    return record | {
+    return _context(discarded, source, invocation) | {
         "version": "1.0",
         "timestamp": _iso(now),
         "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
@@ -69,6 +59,29 @@ def failure_record(
             "streamArn": source.stream_arn,
         },
     }
+
+
+def _context(
+    discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation
+) -> dict[str, object]:
+    if source.is_pipe:
+        return {"context": {"partnerResourceArn": source.function_arn, "condition": discarded.condition}}
+    context: dict[str, object] = {
+        "requestContext": {
+            "requestId": invocation.request_id,
+            "functionArn": source.function_arn,
+            "condition": discarded.condition,
+            # AWS also reports 1 for a batch that expired before it was ever delivered.
+            "approximateInvokeCount": max(1, discarded.invocations),
+        }
+    }
+    if discarded.condition != "RecordAgeExceeded":
+        context["responseContext"] = {
+            "statusCode": invocation.status_code,
+            "executedVersion": invocation.executed_version,
+            "functionError": discarded.function_error,
+        }
+    return context
 
 
 def message_body(record: dict[str, object]) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Mapping:
     """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
 
+    Those of a pipe have its own ARN instead of that of a function.
+
     `starting` is where it reads from if it never ran before.
 
     `consumer_arn` is that of the registered stream consumer, "" if the shards are polled; `counts_events` is

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -95,6 +95,22 @@ class MetricSender:
     def _is_due(self, series: Series, values: _Values, now: float) -> bool:
         waited = now - self._sent_at.get(series, float("-inf"))
         return waited >= (SECONDS_BETWEEN if values.total else SECONDS_BETWEEN_ZEROS)
+
+
+class DeliveryMetrics(Protocol):
+    """What the threads of a shard report."""
+
+    def read(self, shard_id: str, records: Sequence[EventRecord]) -> None: ...
+
+    def ages(self, seconds: Iterable[float], now: float) -> None: ...
+
+    def delivered(self, batch: Sequence[EventRecord], sent_at: float) -> None: ...
+
+    def failed(self, records: int) -> None: ...
+
+    def ended(self, ending: Ending, records: int) -> None: ...
+
+    def send(self, now: float, *, everything: bool = False) -> None: ...
 
 
 class MappingMetrics(MetricSender):

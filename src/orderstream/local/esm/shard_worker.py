@@ -16,7 +16,6 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import DiscardedInvocation, MappingSource
-from orderstream.local.esm.invoker import invoke
 from orderstream.local.esm.lanes import (
     Batch,
     Lane,
@@ -31,8 +30,7 @@ from orderstream.local.esm.lanes import (
     unprocessed_of,
     window_end,
 )
-from orderstream.local.esm.mapping import Mapping
-from orderstream.local.esm.metrics import MappingMetrics
+from orderstream.local.esm.receiver import Receiver
 from orderstream.local.esm.shard_reader import RecordsPage
 from orderstream.local.esm.shards import Position
 from orderstream.local.esm.sources import open_reader
@@ -52,8 +50,7 @@ class WorkerContext:
     """What all shards of an event source share. The functions may be called from any thread."""
 
     cloud: AwsClients
-    mapping: Mapping
-    metrics: MappingMetrics
+    receiver: Receiver
     destination: Destination
     threads: Threads
     on_problem: Callable[[str], None]
@@ -68,7 +65,7 @@ class ShardWorker:
         self._shard_id = shard_id
         self._start = start
         self._around = around
-        mapping = around.mapping
+        mapping = around.receiver.mapping
         self._rules = mapping.rules
         self._source = MappingSource(mapping.id, mapping.function_arn, mapping.stream_arn, shard_id)
         self._reader = open_reader(around.cloud, mapping, shard_id, start)
@@ -134,7 +131,7 @@ class ShardWorker:
                 self._around.threads.stopping.wait(mapping_delay(faults, random.random()))
                 continue
             faults = 0
-            self._around.metrics.read(self._shard_id, page.records)
+            self._around.receiver.metrics.read(self._shard_id, page.records)
             self._add(page)
             if page.closed:
                 return
@@ -178,23 +175,19 @@ class ShardWorker:
             self._around.on_drained()
 
     def _deliver(self, number: int) -> None:
+        receiver = self._around.receiver
         last: DiscardedInvocation | None = None
         while batch := self._await_batch(number):
             settled = expire(batch, self._rules, time.time())
             if settled is None:
                 sent_at = time.time()
-                answer = invoke(
-                    self._around.cloud.lambda_,
-                    self._around.mapping.function_arn,
-                    batch.records,
-                    reports_failures=self._rules.reports_failures,
-                )
+                answer = receiver.send(batch.records)
                 if answer.fault and not batch.refusals:
-                    self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
+                    self._around.on_problem(f"cannot deliver records, trying on: {answer.fault}")
                 if answer.invocation:
                     last = answer.invocation
-                    self._around.metrics.delivered(batch.records, sent_at)
-                self._around.metrics.failed(unprocessed_of(batch, answer.outcome))
+                    receiver.metrics.delivered(batch.records, sent_at)
+                receiver.metrics.failed(unprocessed_of(batch, answer.outcome))
                 settled = apply_outcome(batch, answer.outcome, self._rules)
             if settled.discarded:
                 about = last if settled.discarded.invocations else None

@@ -55,7 +55,7 @@ from reference.json_schemas import (
 from reference.markdown import code, table
 
 # Options that change what a command prints.
-_SWITCHES = ("--dry-run", "--rollback", "--watch")
+_SWITCHES = ("--dry-run", "--rollback", "--watch", "--check", "--rebuild")
 # Its columns are those of the query.
 FREE = frozenset({"archive query", "model schema"})
 
@@ -179,6 +179,16 @@ def documents() -> Mapping[str, Document]:
         age_seconds=number,
         events=array(text),
     )
+    sums = {"orders": number, **dict.fromkeys(("total", "captured", "refunded", "net"), float)}
+    total = combined(
+        **dict.fromkeys(("hour", "minute", "customer_id"), str | None),
+        currency=text,
+        status=str | None,
+        **sums,
+    )
+    differing = combined(
+        minute=text, currency=text, status=text, counted=combined(**sums), stored=combined(**sums)
+    )
     return {
         "demo": Document(demo),
         "send": Document(schema_of(RecordMetadata), is_list=True),
@@ -187,6 +197,9 @@ def documents() -> Mapping[str, Document]:
         "list": Document(item(), is_list=True),
         "history": Document(history),
         "waiting": Document(waiting, is_list=True),
+        "totals": Document(total, is_list=True),
+        "totals --check": Document(combined(orders=number, differences=array(differing), changing=number)),
+        "totals --rebuild": Document(combined(orders=number, place=place)),
         "trace": Document(combined(order_id=text, item=nullable(item()), steps=array(TraceEvent))),
         "status": Document(schema_of(Status)),
         "status --watch": Document(schema_of(Status), is_list=True),

@@ -28,5 +28,6 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "producer-throttled": [{"m": 1}],
     "iterator-age": [{"m": 60_001}],
     "feed-age": [{"m": 60_001}],
+    "totals-age": [{"m": 60_001}],
     "canary": [{"m": 0}],
 }

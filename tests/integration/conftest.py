@@ -79,7 +79,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
     problems: list[str] = []
     # The canary is not to wait for what nobody delivers.
     parameters = {"ArchiveMaintenance": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
-    parameters |= {"HttpApi": "iam", "ChangeFeed": "true", "ChangeFeedShardCount": "1"}
+    parameters |= {"HttpApi": "iam", "ChangeFeed": "true", "ChangeFeedShardCount": "1", "Totals": "true"}
     with LocalCloud(
         port=free_port(),
         parameters=parameters,

@@ -27,7 +27,15 @@ ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda recreates a deleted log group when a function logs.
-_FUNCTIONS = ("Canary", "CheckPending", "MaintainArchive", "OrdersApi", "ProcessOrders")
+_FUNCTIONS = (
+    "Canary",
+    "CheckPending",
+    "MaintainArchive",
+    "OrdersApi",
+    "ProcessOrders",
+    "PublishChanges",
+    "UpdateTotals",
+)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.fold import STATE
+from orderstream.domain.fold import STATE, is_placeholder
 from orderstream.pipeline.attributes import plain_value
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.order_events import Row
+from orderstream.totals.contribution import Contribution, contribution
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 _TEXTS = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
 # Beside these, a fold reads only whether an order has items.
 _STATE = ("OrderAmount", "Currency", *STATE)
+_COUNTED = (
+    "OrderID",
+    "EventID",
+    "Pending",
+    "ReceivedAt",
+    "CustomerID",
+    "Currency",
+    "Status",
+    "OrderAmount",
+    "Total",
+    "Captured",
+    "Refunded",
+)
 
 
 def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
@@ -49,3 +63,11 @@ def _scan(
     with translate_errors(f"cannot read table {table}"):
         for page in deployment.cloud.dynamodb.get_paginator("scan").paginate(**request):
             yield from page["Items"]
+
+
+def scan_contributions(deployment: Deployment) -> Iterator[tuple[str, Contribution]]:
+    """What each order in the table adds to the totals, with its id."""
+    for item in _scan(deployment, deployment.table, _COUNTED):
+        plain = plain_value({"M": item})
+        if not is_placeholder(plain) and (counted := contribution(plain)):
+            yield plain["OrderID"], counted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ def state_of(deployment: Deployment) -> TotalsState:
 
 
 def read_totals(
-    deployment: Deployment, span: TimeRange, by: Sequence[Dimension], *, progress: Progress
+    deployment: Deployment, span: TimeRange, by: Collection[Dimension], *, progress: Progress
 ) -> TotalsReport:
     """The totals of orders by arrival: the latest first, then by currency, and the highest total first.
 
@@ -90,14 +90,29 @@ def read_totals(
     return TotalsReport(since, until, state.rebuilding_since, totals)
 
 
-def group(buckets: Iterable[tuple[Bucket, Sums]], by: Sequence[Dimension]) -> list[Total]:
+def group(buckets: Iterable[tuple[Bucket, Sums]], by: Collection[Dimension]) -> list[Total]:
     """The sums by dimension, sorted as `read_totals` has them."""
-    wanted = [one for one in Dimension if one in by or one is Dimension.CURRENCY]
-    found: dict[tuple[str, ...], Sums] = {}
-    for bucket, sums in buckets:
-        key = tuple(_value(bucket, one) for one in wanted)
-        found[key] = found.get(key, Sums()) + sums
-    totals = [Total(dict(zip(wanted, key, strict=True)), sums) for key, sums in found.items() if sums]
+    wanted = _with_currency(by)
+    return _added((({one: _value(bucket, one) for one in wanted}, sums) for bucket, sums in buckets))
+
+
+def narrow(totals: Iterable[Total], by: Collection[Dimension]) -> list[Total]:
+    """The same totals by fewer dimensions."""
+    wanted = _with_currency(by)
+    return _added(({name: one.key[name] for name in wanted}, one.sums) for one in totals)
+
+
+def _with_currency(by: Collection[Dimension]) -> list[Dimension]:
+    return [one for one in Dimension if one in by or one is Dimension.CURRENCY]
+
+
+def _added(found: Iterable[tuple[dict[Dimension, str], Sums]]) -> list[Total]:
+    sums: dict[tuple[str, ...], Total] = {}
+    for key, more in found:
+        name = tuple(key.values())
+        before = sums.get(name)
+        sums[name] = Total(key, before.sums + more if before else more)
+    totals = [one for one in sums.values() if one.sums]
     totals.sort(key=lambda one: (one.key[Dimension.CURRENCY], -one.sums.total, *one.key.values()))
     return sorted(totals, key=_time, reverse=True)
 

@@ -156,7 +156,7 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
     of_totals = {"TableName": "Totals"}
     actions: list[dict[str, Any]] = [
         {"Put": of_totals | {"Item": total}},
-        {"Update": of_totals | {"Key": total | {"SK": {"S": "2"}}}},
+        {"Update": of_totals | {"Key": total | {"SK": {"S": "2"}}, "UpdateExpression": "REMOVE Orders"}},
         {"Delete": of_totals | {"Key": total | {"SK": {"S": "3"}}}},
     ]
     found: dict[str, Call] = FOREIGN | {

@@ -66,7 +66,7 @@ def print_check(result: TotalsCheck, *, as_json: bool) -> None:
         print_json({"orders": result.orders, "differences": differences, "changing": result.changing})
         return
     if result.changing:
-        problem(f"orders changed in {result.changing:,} places all the time: check again in a quiet hour")
+        problem(f"differences that changed all the time: {result.changing:,}; check again in a quieter hour")
     if not found:
         out.print(f"the totals are those of {result.orders:,} orders in the table")
         return
@@ -82,11 +82,8 @@ def print_check(result: TotalsCheck, *, as_json: bool) -> None:
         table.add_row(one.minute, one.currency, one.status, "totals", *counted)
         table.add_row("", "", "", "table", *_texts(one.stored, one.currency))
     out.print(table)
-    more = len(found) - _MOST_DIFFERENCES
-    problem(
-        f"the totals differ from the table in {len(found):,} places"
-        + (f", of which {_MOST_DIFFERENCES} are shown" if more > 0 else "")
-    )
+    shown = f", of which {_MOST_DIFFERENCES} are shown" if len(found) > _MOST_DIFFERENCES else ""
+    problem(f"differences between the totals and the table: {len(found):,}{shown}")
     hint("orders totals --rebuild counts all orders anew")
 
 

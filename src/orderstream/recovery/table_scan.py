@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.fold import STATE, is_placeholder
+from orderstream.domain.fold import STATE
 from orderstream.pipeline.attributes import plain_value
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.order_events import Row
-from orderstream.totals.contribution import Contribution, contribution
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -20,24 +19,11 @@ if TYPE_CHECKING:
 _TEXTS = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
 # Beside these, a fold reads only whether an order has items.
 _STATE = ("OrderAmount", "Currency", *STATE)
-_COUNTED = (
-    "OrderID",
-    "EventID",
-    "Pending",
-    "ReceivedAt",
-    "CustomerID",
-    "Currency",
-    "Status",
-    "OrderAmount",
-    "Total",
-    "Captured",
-    "Refunded",
-)
 
 
 def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
     """The items and placeholders of the table: the texts that are compared with records, and `state`."""
-    for item in _scan(deployment, deployment.table, (*_TEXTS, *_STATE, "Items[0]")):
+    for item in scan(deployment, deployment.table, (*_TEXTS, *_STATE, "Items[0]")):
         found: dict[str, Any] = {name: value["S"] for name, value in item.items() if "S" in value}
         if "Version" in item or "Pending" in item:
             found["state"] = msgspec.json.encode(item)
@@ -47,13 +33,14 @@ def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
 def scan_events(deployment: Deployment) -> Iterator[Row]:
     """The events of all orders. A stack without events has none."""
     if deployment.events_table:
-        for row in _scan(deployment, deployment.events_table):
+        for row in scan(deployment, deployment.events_table):
             yield plain_value({"M": row})
 
 
-def _scan(
+def scan(
     deployment: Deployment, table: str, paths: tuple[str, ...] = ()
 ) -> Iterator[dict[str, AttributeValueTypeDef]]:
+    """The items of a table, in DynamoDB JSON; with `paths`, only these attributes or parts of them."""
     request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     if paths:
         # Some names are reserved words of DynamoDB.
@@ -63,11 +50,3 @@ def _scan(
     with translate_errors(f"cannot read table {table}"):
         for page in deployment.cloud.dynamodb.get_paginator("scan").paginate(**request):
             yield from page["Items"]
-
-
-def scan_contributions(deployment: Deployment) -> Iterator[tuple[str, Contribution]]:
-    """What each order in the table adds to the totals, with its id."""
-    for item in _scan(deployment, deployment.table, _COUNTED):
-        plain = plain_value({"M": item})
-        if not is_placeholder(plain) and (counted := contribution(plain)):
-            yield plain["OrderID"], counted

@@ -18,13 +18,15 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
+from orderstream.domain.fold import is_placeholder
 from orderstream.errors import CloudError
+from orderstream.pipeline.attributes import plain_value
 from orderstream.progress import Progress
-from orderstream.recovery.table_scan import scan_contributions
+from orderstream.recovery.table_scan import scan
 from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.totals import Dimension, Total, group, scan_buckets, state_of
-from orderstream.totals.contribution import Bucket, Sums
+from orderstream.totals.contribution import Bucket, Contribution, Sums, contribution
 from orderstream.totals.counter import ORDERS_AT_ONCE, Counted, TotalsTable
 from orderstream.totals.rows import META, generation_of
 
@@ -38,6 +40,20 @@ _MOST_PASSES = 5
 _CONCURRENT_CALLS = 8
 _MOST_SECONDS = 60.0
 _DELETES_AT_ONCE = 25
+# What of an item decides what it adds.
+_COUNTED = (
+    "OrderID",
+    "EventID",
+    "Pending",
+    "ReceivedAt",
+    "CustomerID",
+    "Currency",
+    "Status",
+    "OrderAmount",
+    "Total",
+    "Captured",
+    "Refunded",
+)
 _BY = (Dimension.MINUTE, Dimension.CURRENCY, Dimension.STATUS)
 
 
@@ -109,7 +125,7 @@ def rebuild(
     generation = _begin(deployment)
     counted = 0
     with ThreadPoolExecutor(_CONCURRENT_CALLS) as threads:
-        scanned = (Counted(order_id, "", one) for order_id, one in scan_contributions(deployment))
+        scanned = (Counted(order_id, "", one) for order_id, one in _contributions(deployment))
         # As many at a time as keep the threads busy.
         for some in _in_lists(_in_lists(scanned, ORDERS_AT_ONCE), 4 * _CONCURRENT_CALLS):
             counted += sum(threads.map(lambda orders: _count(deployment, generation, orders), some))
@@ -134,7 +150,7 @@ def _differences(
 
     def stored() -> Iterator[tuple[Bucket, Sums]]:
         nonlocal orders
-        for _, one in scan_contributions(deployment):
+        for _, one in _contributions(deployment):
             if span.contains(f"{one.bucket.minute}:00.000000Z"):
                 orders += 1
                 progress("orders", orders)
@@ -154,6 +170,14 @@ def _differences(
         for key in sorted(in_table.keys() | in_totals.keys())
         if (sums := (in_totals.get(key, nothing), in_table.get(key, nothing)))[0] != sums[1]
     ]
+
+
+def _contributions(deployment: Deployment) -> Iterator[tuple[str, Contribution]]:
+    """What each order in the table adds, with its id."""
+    for item in scan(deployment, deployment.table, _COUNTED):
+        plain = plain_value({"M": item})
+        if not is_placeholder(plain) and (counted := contribution(plain)):
+            yield plain["OrderID"], counted
 
 
 def _by_key(totals: list[Total]) -> dict[tuple[str, str, str], Sums]:

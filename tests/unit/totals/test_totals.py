@@ -396,20 +396,90 @@ def test_a_rebuild_under_traffic_ends_with_the_sums_of_the_items(seed: int) -> N
     assert one.counted(1) == one.wanted()
 
 
-def test_a_worker_that_was_overtaken_cannot_write() -> None:
+@pytest.mark.parametrize("known", [0, 1])
+@pytest.mark.parametrize("in_steps", [True, False])
+def test_a_worker_that_was_overtaken_cannot_write(known: int, in_steps: bool) -> None:
     one = Counting()
-    one.run(sent(1, **ORDER))
+    one.run(sent(1, **ORDER), sent(2, event="paid"))
+    one.count(one.changes[:known])
 
     def overtake() -> None:
         one.totals.before_transaction = lambda: None
-        one.run(sent(2, event="paid"))
-        one.count(one.changes)
+        one.run(sent(3, event="packed"))
         one.dynamo.erase("A")
-        one.count(one.changes[2:])
+        if in_steps:
+            one.count(one.changes[known:3])
+        one.count(one.changes[known:])
 
     one.totals.before_transaction = overtake
-    assert one.count(one.changes[:1]) == []
+    assert one.count(one.changes[known:2]) == []
     assert one.counted() == {} == one.wanted()
+
+
+def test_an_amount_that_an_overtaken_worker_would_add_is_not_added_twice() -> None:
+    one = Counting()
+    one.run(sent(1, **ORDER))
+    one.count(one.changes)
+    one.run(sent(2, event="captured", amount=10), sent(3, event="captured", amount=20))
+
+    def overtake() -> None:
+        one.totals.before_transaction = lambda: None
+        one.count(one.changes[1:])
+
+    one.totals.before_transaction = overtake
+    assert one.count(one.changes[1:2]) == []
+    assert one.counted() == one.wanted()
+    assert by(one.counted(), "status") == {"placed": sums(1, "100.10", "30")}
+
+
+def test_an_order_that_was_scanned_before_it_changed_is_not_counted_as_it_was() -> None:
+    one = Counting()
+    one.run(sent(1, **ORDER))
+    one.count(one.changes)
+    generation = one.rebuild()
+    scanned = dict(one.dynamo.items["A"])
+    one.run(sent(2, event="paid"))
+    one.count(one.changes[1:])
+    one.count_scanned(generation, [("A", scanned)])
+    assert one.counted(1) == one.wanted()
+
+
+def test_a_rebuild_that_another_one_has_replaced_counts_nothing_in_its_totals() -> None:
+    one = Counting()
+    one.run(sent(1, **ORDER))
+    first = one.rebuild()
+    scanned = dict(one.dynamo.items["A"])
+    one.run(sent(2, event="paid"))
+    one.count(one.changes)
+    second = one.rebuild()
+    one.count_scanned(first, [("A", scanned)])
+    one.count_scanned(second, [("A", one.dynamo.items["A"])])
+    assert one.counted(second) == one.wanted()
+
+
+def test_a_bucket_that_another_shard_enters_meanwhile_stays_and_one_that_both_leave_goes() -> None:
+    one = Counting()
+    one.run(sent(1, "A", **ORDER))
+    one.count(one.changes)
+    one.run(sent(2, "A", event="paid"), sent(3, "B", **ORDER))
+
+    def enter() -> None:
+        one.totals.before_transaction = lambda: None
+        one.count(one.changes[2:])
+
+    one.totals.before_transaction = enter
+    assert one.count(one.changes[1:2]) == []
+    assert one.counted() == one.wanted()
+    one.run(sent(4, "C", **ORDER), sent(5, "B", event="paid"), sent(6, "C", event="paid"))
+    one.count(one.changes[3:4])
+
+    def leave() -> None:
+        one.totals.before_transaction = lambda: None
+        one.count(one.changes[4:5])
+
+    one.totals.before_transaction = leave
+    assert one.count(one.changes[5:]) == []
+    assert one.counted() == one.wanted() and len(one.counted()) == 1
 
 
 def test_without_the_condition_orders_would_be_counted_twice() -> None:

@@ -56,7 +56,7 @@ from reference.json_schemas import (
 from reference.markdown import code, table
 
 # Options that change what a command prints.
-_SWITCHES = ("--dry-run", "--rollback", "--watch")
+_SWITCHES = ("--dry-run", "--rollback", "--watch", "--check", "--rebuild")
 # Its columns are those of the query.
 FREE = frozenset({"archive query", "model schema"})
 
@@ -182,6 +182,16 @@ def documents() -> Mapping[str, Document]:
     )
     cloud_event = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
     change = combined(**dict.fromkeys(cloud_event, text), data=OPEN)
+    sums = {"orders": number, **dict.fromkeys(("total", "captured", "refunded", "net"), float)}
+    total = combined(
+        **dict.fromkeys(("hour", "minute", "customer_id"), str | None),
+        currency=text,
+        status=str | None,
+        **sums,
+    )
+    differing = combined(
+        minute=text, currency=text, status=text, counted=combined(**sums), stored=combined(**sums)
+    )
     return {
         "demo": Document(demo),
         "send": Document(schema_of(RecordMetadata), is_list=True),
@@ -190,6 +200,9 @@ def documents() -> Mapping[str, Document]:
         "list": Document(item(), is_list=True),
         "history": Document(history),
         "waiting": Document(waiting, is_list=True),
+        "totals": Document(total, is_list=True),
+        "totals --check": Document(combined(orders=number, differences=array(differing), changing=number)),
+        "totals --rebuild": Document(combined(orders=number, place=place)),
         "trace": Document(combined(order_id=text, item=nullable(item()), steps=array(TraceEvent))),
         "status": Document(schema_of(Status)),
         "status --watch": Document(schema_of(Status), is_list=True),

@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A package imports from itself and from the packages before it.
 LAYERS = {
     "core": ("errors", "progress", "files", "domain", "project", "sdk"),
-    "product": ("capacity", "pipeline", "canary", "pending", "client", "feed"),
+    "product": ("capacity", "pipeline", "canary", "pending", "client", "feed", "totals"),
     "access": ("aws", "storage"),
     "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "migration", "deploy"),
     "faces": ("api", "acceptance", "local", "testing", "output", "doctor", "dashboard", "cli", "__main__"),

@@ -10,8 +10,10 @@ from orderstream.archive import lambda_handler as maintenance
 from orderstream.canary import lambda_handler as canary
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
+from orderstream.feed import lambda_handler as feed
 from orderstream.pending import lambda_handler as pending
 from orderstream.pipeline import telemetry
+from orderstream.totals import lambda_handler as totals
 from reference.conditions import in_words
 from reference.markdown import code, table
 
@@ -31,6 +33,8 @@ def metrics() -> str:
         for written in (
             telemetry.METRICS,
             pending.METRICS,
+            feed.METRICS,
+            totals.METRICS,
             canary.METRICS,
             maintenance.METRICS,
             _counted_in_logs(),

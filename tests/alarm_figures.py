@@ -29,5 +29,6 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "iterator-age": [{"m": 60_001}],
     "feed-age": [{"m": 60_001}],
     "event-bus": [{"failed": 1}, {"partly": 1}, {"discarded": 1}, {"announced": 1}],
+    "totals-age": [{"m": 60_001}],
     "canary": [{"m": 0}],
 }

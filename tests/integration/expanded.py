@@ -21,6 +21,7 @@ EVERYTHING = {
     "ArchiveMaintenance": "compact",
     "ChangeFeed": "true",
     "ChangeEventBus": "default",
+    "Totals": "true",
     "CanaryMinutes": "5",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",

@@ -11,29 +11,15 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.deployment import Deployment, find_deployment
-from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.domain.fold import is_placeholder, version_of
-from orderstream.pipeline.attributes import plain_value
-from tests.integration.conftest import Orders, awaited
+from orderstream.aws.deployment import Deployment
+from orderstream.domain.fold import version_of
+from tests.integration.conftest import awaited
+from tests.integration.stored_orders import deployment_of, stored
 from tests.integration.up import up
 
 pytestmark = pytest.mark.system
 
 Announced = dict[str, list[dict[str, Any]]]
-
-
-def deployment_of(orders: Orders) -> Deployment:
-    given = orders.environment
-    cloud = AwsClients(
-        given["AWS_ENDPOINT_URL"],
-        region=given["AWS_DEFAULT_REGION"],
-        access_key=given["AWS_ACCESS_KEY_ID"],
-        secret_key=given["AWS_SECRET_ACCESS_KEY"],
-        session_token=given["AWS_SESSION_TOKEN"],
-    )
-    return find_deployment(cloud, DEFAULT_STACK)
 
 
 def announced(deployment: Deployment) -> Announced:
@@ -53,15 +39,6 @@ def announced(deployment: Deployment) -> Announced:
                 assert record["PartitionKey"] == one["subject"]
                 found[one["subject"]].setdefault(one["id"], one)
     return {order_id: list(ones.values()) for order_id, ones in found.items()}
-
-
-def stored(deployment: Deployment) -> dict[str, dict[str, Any]]:
-    """The items of orders that have arrived."""
-    pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
-        TableName=deployment.table, ConsistentRead=True
-    )
-    items = [plain_value({"M": item}) for page in pages for item in page["Items"]]
-    return {item["OrderID"]: item for item in items if not is_placeholder(item)}
 
 
 def is_told(deployment: Deployment) -> bool:

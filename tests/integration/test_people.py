@@ -23,6 +23,8 @@ from orderstream.lookup.order_search import OrderFilter, search_orders
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
 from orderstream.pipeline.attributes import attribute_value
+from orderstream.progress import no_progress
+from orderstream.recovery.totals import rebuild
 from tests.integration.calls import EVENT_KEY, FOREIGN, fresh, partiql, put, query, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.discarded import given_up
@@ -95,6 +97,9 @@ def test_a_reader_sees_everything_and_changes_nothing(
     event = json.loads(orders.may("quarantine", "list", "--json").splitlines()[0])["event_id"]
     assert event in orders.may("quarantine", "show", event)
     orders.may("dead-letters", "list")
+    assert "orders that arrived from" in orders("totals", "--by", "status").stderr
+    orders.may("totals", "--check")
+    orders.may("logs", "--function", "totals")
     orders.may("archive", "audit", "--json")
     orders.may("archive", "replay", "--since", "2h", "--dry-run")
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
@@ -129,6 +134,10 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
         TableName=local.deployment.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
     )
     orders.may("archive", "replay", "--since", "2h")
+    key, secret = keys
+    cloud = AwsClients(local.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    theirs = replace(local.deployment, cloud=cloud)
+    assert rebuild(theirs, progress=no_progress, settle_seconds=0)
     assert outcome.order["OrderID"] in orders("get", outcome.order["OrderID"]).stdout
 
     once = [put(fresh(ORDERS), IfNoneMatch="*"), put(fresh(QUARANTINE), IfNoneMatch="*")]

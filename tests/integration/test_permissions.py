@@ -47,7 +47,15 @@ from tests.integration.probes import Call, by_role, by_user, make_probe, make_us
 from tests.integration.reconciliation import order
 
 PREFIXES = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES, RESUBMITTED, REDRIVEN)
-FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending", "PublishChanges")
+FUNCTIONS = (
+    "ProcessOrders",
+    "MaintainArchive",
+    "OrdersApi",
+    "Canary",
+    "CheckPending",
+    "PublishChanges",
+    "UpdateTotals",
+)
 # Of all calls that are tried, those that each function needs for its work.
 ALLOWED = {
     "ProcessOrders": {
@@ -109,6 +117,14 @@ ALLOWED = {
         "find events",
         "PutRecords of changes",
     },
+    "UpdateTotals": {
+        "DescribeStream of the table",
+        "GetShardIterator of the table",
+        "GetRecords of the table",
+        "ListStreams",
+        "read totals",
+        "write totals",
+    },
 }
 
 
@@ -155,6 +171,13 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
     elsewhere = guarded.cloud.sqs.create_queue(QueueName="another")["QueueUrl"]
     item = {"RequestItems": {"Orders": {"Keys": [{"OrderID": {"S": "probe"}}], "ConsistentRead": True}}}
     there = objects[ORDERS]
+    total = {"PK": {"S": "probe"}, "SK": {"S": "probe"}}
+    of_totals = {"TableName": "Totals"}
+    actions: list[dict[str, Any]] = [
+        {"Put": of_totals | {"Item": total}},
+        {"Update": of_totals | {"Key": total | {"SK": {"S": "2"}}, "UpdateExpression": "REMOVE Orders"}},
+        {"Delete": of_totals | {"Key": total | {"SK": {"S": "3"}}}},
+    ]
     found: dict[str, Call] = FOREIGN | {
         "DescribeStream": ("kinesis", "DescribeStream", of_stream),
         "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", of_stream),
@@ -184,6 +207,9 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         "find events": query("OrderEvents", "OrderID"),
         "find the oldest": query("Orders", "Pending", "ByPending"),
         "BatchGetItem": ("dynamodb", "BatchGetItem", item),
+        "read totals": ("dynamodb", "BatchGetItem", {"RequestItems": {"Totals": {"Keys": [total]}}}),
+        "find totals": query("Totals", "PK"),
+        "write totals": ("dynamodb", "TransactWriteItems", {"TransactItems": actions}),
         "scan the index": ("dynamodb", "Scan", {"TableName": "Orders", "IndexName": "ByCustomer"}),
         "list the archive": s3("ListObjectsV2"),
         "overwrite by copy": s3("CopyObject", there, CopySource=f"order-data-archive/{there}"),

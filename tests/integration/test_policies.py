@@ -99,7 +99,10 @@ def is_ours(resource: Any) -> bool:
 def test_no_function_may_remove_an_order_or_a_version_or_change_an_event(given: Given) -> None:
     actions = {action for _, statement in granted(given) for action in listed(statement["Action"])}
     tables = {action for action in actions if action.startswith("dynamodb:")}
-    assert tables <= {
+    writes = {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    written = [one["Resource"] for _, one in granted(given) if writes & set(listed(one["Action"]))]
+    assert written == ([{"Fn::GetAtt": ["TotalsTable", "Arn"]}] if given else [])
+    assert tables - writes <= {
         "dynamodb:BatchGetItem",
         "dynamodb:DescribeStream",
         "dynamodb:GetItem",
@@ -144,7 +147,7 @@ def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys
     for stream in streams.values():
         assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
     tables = resources("AWS::DynamoDB::Table", EVERYTHING)
-    assert tables.keys() == {"Orders", "OrderEvents"}
+    assert tables.keys() == {"Orders", "OrderEvents", "TotalsTable"}
     for table in tables.values():
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
     for kind, name in (
@@ -178,6 +181,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
         "CheckPendingRole": ["dynamodb", "lambda"],
         "PublishChangesRole": ["dynamodb", "kinesis", "lambda"],
         "ChangesToBusRole": ["kinesis", "sqs"],
+        "UpdateTotalsRole": ["dynamodb", "lambda"],
     }
     assert set(uses) == set(services)
     for name, statement in uses.items():
@@ -202,8 +206,8 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
     assert reserved({}) == dict.fromkeys(("ProcessOrders", "OrdersApi", "CheckPending"))
-    # Schedules bound two of them, and the shards of the table's stream the third.
-    others = dict.fromkeys(("Canary", "CheckPending", "PublishChanges"))
+    # Schedules bound two of them, and the shards of the table's stream the others.
+    others = dict.fromkeys(("Canary", "CheckPending", "PublishChanges", "UpdateTotals"))
     bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", **others}
     assert reserved(EVERYTHING) == bounded
 

@@ -90,6 +90,16 @@ class Deployment:
         return replace(self, resources={**self.resources, "StreamName": self.changes_stream})
 
     @property
+    def totals_table(self) -> str:
+        """The table of the totals. Raises CloudError if the stack has none."""
+        try:
+            return self.resources["TotalsTableName"]
+        except KeyError:
+            raise CloudError(
+                f"stack {self.name} has no totals", hint="orders deploy --parameter Totals=true"
+            ) from None
+
+    @property
     def function(self) -> str:
         return self._resource("FunctionName")
 

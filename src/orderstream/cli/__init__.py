@@ -34,6 +34,7 @@ from orderstream.cli import (
     send,
     stack,
     status,
+    totals,
     trace,
     up,
     waiting,
@@ -55,7 +56,7 @@ PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Start": (init, up, demo, doctor, docs, completion),
     "Orders": (send, event, get, list_, history, waiting, trace),
     "Deploy": (plan, deploy, adopt, destroy),
-    "Operate": (status, logs),
+    "Operate": (status, totals, logs),
 }
 for panel, commands in PANELS.items():
     for command in commands:

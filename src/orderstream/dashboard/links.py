@@ -22,6 +22,11 @@ def waiting() -> str:
     return "/waiting"
 
 
+def totals() -> str:
+    """The sums over the orders of the last hour."""
+    return "/totals"
+
+
 def quarantine(**filters: str) -> str:
     """The quarantine with these filters; empty ones are left out."""
     return _with_query("/quarantine", filters)

@@ -18,6 +18,7 @@ from orderstream.dashboard.send_page import SendPage
 from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.dashboard.tiles import HeaderState, Tone, header_of, tiles_of
 from orderstream.dashboard.time_format import TimeFormat, utc
+from orderstream.dashboard.totals_page import draw_totals
 from orderstream.dashboard.viewer import Viewer
 from orderstream.dashboard.waiting_page import draw_waiting
 
@@ -27,6 +28,7 @@ _TABS = {
     "Live": links.LIVE,
     "Orders": links.orders(),
     "Waiting": links.waiting(),
+    "Totals": links.totals(),
     "Quarantine": links.quarantine(),
     "Send": links.send(),
 }
@@ -121,6 +123,9 @@ class DashboardPage:
         async def waiting() -> None:
             await draw_waiting(viewer)
 
+        async def totals() -> None:
+            await draw_totals(viewer)
+
         async def quarantine(
             reason: str = "", customer: str = "", span: str = "", resubmitted: str = ""
         ) -> None:
@@ -139,6 +144,7 @@ class DashboardPage:
                 "/orders": orders,
                 "/orders/{order_id}": order,
                 "/waiting": waiting,
+                "/totals": totals,
                 "/quarantine": quarantine,
                 "/quarantine/{event_id}": quarantined,
                 "/send": send,

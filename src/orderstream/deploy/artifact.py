@@ -51,10 +51,11 @@ PROCESS = Artifact(
         "orderstream.canary.lambda_handler",
         "orderstream.feed.lambda_handler",
         "orderstream.pending.lambda_handler",
+        "orderstream.totals.lambda_handler",
     ),
     _HERE / "requirements-function.lock",
     {
-        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query", "TransactWriteItems"),
         "kinesis": ("PutRecord", "PutRecords"),
         "s3": ("GetObject", "PutObject"),
     },

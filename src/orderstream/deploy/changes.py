@@ -18,6 +18,8 @@ from orderstream.sdk.errors import translate_errors
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # Resources that hold orders: losing one loses its orders.
 STATEFUL_TYPES = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
+# But these tables are made anew from others, and go with the stack.
+DERIVED = {"TotalsTable"}
 # CloudFormation reports only that some properties may require replacement. These never do: none is createOnly
 # in the provider schema of a stream.
 IN_PLACE = {"ShardCount", "StreamModeDetails", "WarmThroughputMiBps"}
@@ -42,8 +44,8 @@ class ResourceChange:
 
     @property
     def may_lose_data(self) -> bool:
-        """Whether a stream, table or bucket would, or may, be removed or replaced."""
-        if self.type not in STATEFUL_TYPES:
+        """Whether a stream, table or bucket with data of its own would, or may, be removed or replaced."""
+        if self.type not in STATEFUL_TYPES or self.logical_id in DERIVED:
             return False
         doubtful = self.replacement == "Conditional" and not IN_PLACE.issuperset(self.recreating)
         return self.action == "Remove" or self.replacement == "True" or doubtful

@@ -12,6 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
 from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
+from orderstream.deploy.changes import DERIVED
 from orderstream.deploy.retained import find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
@@ -25,9 +26,17 @@ from orderstream.sdk.errors import error_code, translate_errors
 BEHIND_SECONDS = 60
 ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
-_FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+_FUNCTION, _MAPPING = "AWS::Lambda::Function", "OrdersToFunction"
 # Their logs may outlive the stack: Lambda recreates a deleted log group when a function logs.
-_FUNCTIONS = ("Canary", "CheckPending", "MaintainArchive", "OrdersApi", "ProcessOrders")
+_FUNCTIONS = (
+    "Canary",
+    "CheckPending",
+    "MaintainArchive",
+    "OrdersApi",
+    "ProcessOrders",
+    "PublishChanges",
+    "UpdateTotals",
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,8 @@ class Inventory:
 
 
 def _mapping_of(has: tuple[Resource, ...]) -> str:
-    return next((one.physical_id for one in has if one.type == _MAPPING), "")
+    # Other mappings read the stream of the table.
+    return next((one.physical_id for one in has if one.logical_id == _MAPPING), "")
 
 
 def code_bucket(cloud: AwsClients) -> str:
@@ -143,7 +153,9 @@ def collect(
     left = find_retained(
         cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})})
     )
-    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables}
+    # What goes with the stack is not asked about.
+    derived = {one.physical_id for one in has if one.logical_id in DERIVED}
+    tables = ({one.physical_id for one in has if one.type == _TABLE} | {*left.tables}) - derived
     names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets}
     if before:
         tables |= {one.name for one in before.tables}

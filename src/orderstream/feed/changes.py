@@ -42,11 +42,21 @@ def changes_in(records: Iterable[Mapping[str, Any]]) -> list[Change]:
     return [change for record in records if (change := _change(record))]
 
 
-def _change(record: Mapping[str, Any]) -> Change | None:
+def images_of(record: Mapping[str, Any]) -> tuple[Item | None, Item | None]:
+    """The item of an order before and after a record; None where there is none, or only a placeholder.
+
+    If an item expired, the order stays as it was.
+    """
     found = record["dynamodb"]
     before, after = _order(found.get("OldImage")), _order(found.get("NewImage"))
+    return before, before if record.get("userIdentity") == _TTL else after
+
+
+def _change(record: Mapping[str, Any]) -> Change | None:
+    found = record["dynamodb"]
+    before, after = images_of(record)
     if after is None:
-        if before is None or record.get("userIdentity") == _TTL:
+        if before is None:
             return None
         version = version_of(before) + 1
     else:

@@ -24,7 +24,7 @@ _STATE = ("OrderAmount", "Currency", *STATE)
 
 def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
     """The items and placeholders of the table: the texts that are compared with records, and `state`."""
-    for item in _scan(deployment, deployment.table, (*_TEXTS, *_STATE, "Items[0]")):
+    for item in scan(deployment, deployment.table, (*_TEXTS, *_STATE, "Items[0]")):
         found: dict[str, Any] = {name: value["S"] for name, value in item.items() if "S" in value}
         if "Version" in item or "Pending" in item:
             found["state"] = msgspec.json.encode(item)
@@ -42,13 +42,14 @@ def scan_items(deployment: Deployment) -> Iterator[Item]:
 def scan_events(deployment: Deployment) -> Iterator[Row]:
     """The events of all orders. A stack without events has none."""
     if deployment.events_table:
-        for row in _scan(deployment, deployment.events_table):
+        for row in scan(deployment, deployment.events_table):
             yield plain_value({"M": row})
 
 
-def _scan(
+def scan(
     deployment: Deployment, table: str, paths: tuple[str, ...] = ()
 ) -> Iterator[dict[str, AttributeValueTypeDef]]:
+    """The items of a table, in DynamoDB JSON; with `paths`, only these attributes or parts of them."""
     request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     if paths:
         # Some names are reserved words of DynamoDB.

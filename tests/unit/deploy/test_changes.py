@@ -142,6 +142,10 @@ def test_what_takes_orders_away_is_dangerous(
     assert ResourceChange(action, "X", kind, replacement, "x", recreating).may_lose_data is dangerous
 
 
+def test_a_table_that_is_made_anew_from_others_may_be_removed() -> None:
+    assert not ResourceChange("Remove", "TotalsTable", "AWS::DynamoDB::Table", "", "Totals").may_lose_data
+
+
 @pytest.mark.parametrize("property_name", sorted(IN_PLACE))
 def test_what_is_said_to_change_in_place_is_created_only_by_no_provider_schema(property_name: str) -> None:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Kinesis::Stream").schema

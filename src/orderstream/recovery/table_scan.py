@@ -33,7 +33,7 @@ def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
 
 def scan_items(deployment: Deployment) -> Iterator[Item]:
     """The whole items of the orders that have arrived."""
-    for attributes in _scan(deployment, deployment.table):
+    for attributes in scan(deployment, deployment.table):
         item: Item = plain_value({"M": attributes})
         if not is_placeholder(item):
             yield item

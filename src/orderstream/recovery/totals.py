@@ -212,10 +212,11 @@ def _end(deployment: Deployment, generation: int) -> None:
                 ConditionExpression="Generation = :mine",
                 ExpressionAttributeValues={":mine": {"N": str(generation)}},
             )
+            return
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            raise CloudError("another rebuild of the totals has begun", hint="let it end") from error
+    raise CloudError("another rebuild of the totals has begun", hint="let it end")
 
 
 def _count(deployment: Deployment, generation: int, orders: list[Counted]) -> int:

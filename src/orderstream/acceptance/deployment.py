@@ -14,7 +14,6 @@ from orderstream.acceptance.traffic import accounted, await_stored, new_orders, 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
-from orderstream.deploy.changes import STATEFUL_TYPES
 from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.inventory import collect
@@ -143,7 +142,7 @@ def adoption(context: Context) -> Evidence:
     kept = sorted(
         change.logical_id
         for change in plan.changes
-        if change.type in STATEFUL_TYPES and change.type != "AWS::Kinesis::Stream"
+        if change.is_stateful and change.type != "AWS::Kinesis::Stream"
     )
     expect(adopted == kept, f"adopted were {adopted}, not {kept}")
     after = accounted(context).counts

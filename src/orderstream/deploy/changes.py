@@ -43,9 +43,14 @@ class ResourceChange:
     only_follows: bool = False
 
     @property
+    def is_stateful(self) -> bool:
+        """Whether it has data that nothing else has."""
+        return self.type in STATEFUL_TYPES and self.logical_id not in DERIVED
+
+    @property
     def may_lose_data(self) -> bool:
         """Whether a stream, table or bucket with data of its own would, or may, be removed or replaced."""
-        if self.type not in STATEFUL_TYPES or self.logical_id in DERIVED:
+        if not self.is_stateful:
             return False
         doubtful = self.replacement == "Conditional" and not IN_PLACE.issuperset(self.recreating)
         return self.action == "Remove" or self.replacement == "True" or doubtful

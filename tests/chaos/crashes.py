@@ -45,13 +45,15 @@ def _killing(kill_once: Callable[[threading.Event, int], int]) -> Iterator[Calla
         killing.result()
 
 
-def function_killed(stage: Stage) -> AbstractContextManager[Callable[[], list[int]]]:
-    """Kill one of the function's processes, which are MiniStack's children, every two or three seconds."""
+def function_killed(
+    stage: Stage, pauses: tuple[float, float] = (1, 4)
+) -> AbstractContextManager[Callable[[], list[int]]]:
+    """Kill one of the function's processes, which are MiniStack's children, after each pause (seconds)."""
     ministack = stage.ministack.pid
     assert ministack
 
     def kill_once(over: threading.Event, kills: int) -> int:
-        pause = _DICE.uniform(1, 4) if kills else _DICE.uniform(0.1, 1)
+        pause = _DICE.uniform(*pauses) if kills else _DICE.uniform(0.1, 1)
         while not over.wait(pause):
             pause = 0.1
             if running := children(ministack):

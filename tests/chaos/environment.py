@@ -112,7 +112,7 @@ class Stage:
         """Send the samples over the wire, spread over so many seconds, and wait for the outcome of each."""
         return send(producer_client(self.wire.endpoint_url, TOKEN), self.deployment.stream, samples, seconds)
 
-    def await_processed(self, sent: Iterable[Sent]) -> None:
+    def await_processed(self, sent: Iterable[Sent], seconds: float = PATIENCE_SECONDS) -> None:
         """Return when the event source has no acknowledged record of them left to deliver.
 
         Raises CloudError if it has broken off.
@@ -122,7 +122,7 @@ class Stage:
             self._event_source.check()
             return is_past(self.checkpoints, self.deployment.mapping_id, sent)
 
-        awaited(is_processed)
+        awaited(is_processed, seconds)
 
 
 def event_source(endpoint_url: str, mapping_id: str, checkpoints: Path) -> EventSource:

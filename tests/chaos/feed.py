@@ -83,15 +83,21 @@ class FeedStage(Stage):
             yield source
 
 
-def play_feed(stage: FeedStage, *, orders: int, rate: float) -> FeedOutcome:
-    """Send so many orders with their events at this rate, while everything goes wrong now and then."""
+def play_feed(
+    stage: FeedStage, *, orders: int, rate: float, pauses: tuple[float, float] = (1, 4)
+) -> FeedOutcome:
+    """Send so many orders with their events at this rate, while everything goes wrong now and then.
+
+    A function is killed after each of the `pauses` (seconds).
+    """
     traffic = lives(orders)
     folder = stage.work_dir / "consumer"
     folder.mkdir()
     with stage.announcing() as feed, _consumer(stage, folder) as consumer_kills:
-        with _EVERYTHING.trouble(stage) as injected, function_killed(stage) as kills:
+        with _EVERYTHING.trouble(stage) as injected, function_killed(stage, pauses) as kills:
             sent = stage.send(traffic, len(traffic) / rate)
-            stage.await_processed(sent)
+            # What waits behind the faults takes its time too.
+            stage.await_processed(sent, PATIENCE_SECONDS + 2 * len(traffic) / rate)
             faults, function_kills = sum(injected()), kills()[0]
         found = _settled(lambda: account(stage, folder, traffic))
         feed.check()
@@ -176,11 +182,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.feed", description=__doc__)
     parser.add_argument("--orders", type=int, default=2500, help="orders (default: 2500)")
     parser.add_argument("--rate", type=float, default=200, help="records a second (default: 200)")
+    parser.add_argument(
+        "--kill-every",
+        type=float,
+        default=4,
+        help="most seconds between two kills of a function (default: 4)",
+    )
     arguments = parser.parse_args()
+    pauses = (arguments.kill_every / 4, arguments.kill_every)
     progress("starting the local cloud, with proxies before it")
     begun = time.monotonic()
     with FeedStage() as stage:
-        outcome = play_feed(stage, orders=arguments.orders, rate=arguments.rate)
+        outcome = play_feed(stage, orders=arguments.orders, rate=arguments.rate, pauses=pauses)
     for fault in outcome.faults:
         progress(f"  {fault}")
     accounts = outcome.accounts

@@ -17,11 +17,11 @@ LAYERS = {
     "product": ("capacity", "pipeline", "canary", "pending", "client", "feed"),
     "access": ("aws", "storage"),
     "operations": (
-        "webhooks",
         "recovery",
         "lookup",
         "monitoring",
         "ingest",
+        "webhooks",
         "archive",
         "migration",
         "deploy",

@@ -10,8 +10,10 @@ from orderstream.archive import lambda_handler as maintenance
 from orderstream.canary import lambda_handler as canary
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
+from orderstream.feed import lambda_handler as feed
 from orderstream.pending import lambda_handler as pending
 from orderstream.pipeline import telemetry
+from orderstream.webhooks import queue_handler, send_handler
 from reference.conditions import in_words
 from reference.markdown import code, table
 
@@ -33,6 +35,9 @@ def metrics() -> str:
             pending.METRICS,
             canary.METRICS,
             maintenance.METRICS,
+            feed.METRICS,
+            queue_handler.METRICS,
+            send_handler.METRICS,
             _counted_in_logs(),
         )
         for name, (unit, meaning) in written.items()

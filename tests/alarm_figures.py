@@ -28,5 +28,7 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "producer-throttled": [{"m": 1}],
     "iterator-age": [{"m": 60_001}],
     "feed-age": [{"m": 60_001}],
+    "webhook-failing": [{"age": HOUR + 1}, {"lag": (HOUR + 1) * 1000}],
+    "webhook-dead-letters": [{"m": 1}],
     "canary": [{"m": 0}],
 }

@@ -80,6 +80,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
     # The canary is not to wait for what nobody delivers.
     parameters = {"ArchiveMaintenance": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
     parameters |= {"HttpApi": "iam", "ChangeFeed": "true", "ChangeFeedShardCount": "1"}
+    parameters |= {"Webhooks": "true", "WebhookPrivateAddresses": "true"}
     with LocalCloud(
         port=free_port(),
         parameters=parameters,

@@ -20,6 +20,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 EVERYTHING = {
     "ArchiveMaintenance": "compact",
     "ChangeFeed": "true",
+    "Webhooks": "true",
     "CanaryMinutes": "5",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",

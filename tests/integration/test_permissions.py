@@ -32,6 +32,7 @@ from tests.integration.calls import (
     EVENT_KEY,
     FOREIGN,
     INSERT,
+    INSERT_DELIVERY,
     INSERT_EVENT,
     METRIC,
     discarded,
@@ -41,13 +42,23 @@ from tests.integration.calls import (
     put,
     query,
     s3,
+    update,
 )
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, by_role, by_user, make_probe, make_user
 from tests.integration.reconciliation import order
 
 PREFIXES = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES, RESUBMITTED, REDRIVEN)
-FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending", "PublishChanges")
+FUNCTIONS = (
+    "ProcessOrders",
+    "MaintainArchive",
+    "OrdersApi",
+    "Canary",
+    "CheckPending",
+    "PublishChanges",
+    "QueueDeliveries",
+    "SendDeliveries",
+)
 # Of all calls that are tried, those that each function needs for its work.
 ALLOWED = {
     "ProcessOrders": {
@@ -100,6 +111,28 @@ ALLOWED = {
         "find events",
         "PutRecords of changes",
     },
+    "QueueDeliveries": {
+        "DescribeStream of changes",
+        "DescribeStreamSummary of changes",
+        "ListShards of changes",
+        "GetShardIterator of changes",
+        "GetRecords of changes",
+        "list webhooks",
+        "INSERT a delivery",
+        "find deliveries",
+        "find what is due",
+        "find what failed",
+        "update a delivery",
+        "start a sender",
+    },
+    "SendDeliveries": {
+        "read a webhook",
+        "update a webhook",
+        "find deliveries",
+        "find what is due",
+        "update a delivery",
+        "read a secret",
+    },
 }
 
 
@@ -134,6 +167,17 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
     table_place = of_table | {"ShardId": first["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
     table_iterator = {"ShardIterator": streams.get_shard_iterator(**table_place)["ShardIterator"]}
     records = {"Records": [{"Data": "x", "PartitionKey": "k"}]}
+    of_changes = {"StreamName": "OrderChanges"}
+    (changes, *_) = guarded.cloud.kinesis.list_shards(StreamName="OrderChanges")["Shards"]
+    changes_place: Any = of_changes | {"ShardId": changes["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    changes_iterator = {
+        "ShardIterator": guarded.cloud.kinesis.get_shard_iterator(**changes_place)["ShardIterator"]
+    }
+    webhook = {"WebhookID": {"S": "probe"}}
+    secrets = "orderstream/orderstream/webhooks/probe", "somebody-elses/probe"
+    for name in secrets:
+        if not guarded.cloud.secrets.list_secrets(Filters=[{"Key": "name", "Values": [name]}])["SecretList"]:
+            guarded.cloud.secrets.create_secret(Name=name, SecretString="x")
     item = {"RequestItems": {"Orders": {"Keys": [{"OrderID": {"S": "probe"}}], "ConsistentRead": True}}}
     there = objects[ORDERS]
     found: dict[str, Call] = FOREIGN | {
@@ -144,11 +188,42 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         "GetRecords": ("kinesis", "GetRecords", iterator),
         "PutRecords": ("kinesis", "PutRecords", of_stream | records),
         "PutRecords elsewhere": ("kinesis", "PutRecords", {"StreamName": "Another"} | records),
+        "DescribeStream of changes": ("kinesis", "DescribeStream", of_changes),
+        "DescribeStreamSummary of changes": ("kinesis", "DescribeStreamSummary", of_changes),
+        "ListShards of changes": ("kinesis", "ListShards", of_changes),
+        "GetShardIterator of changes": ("kinesis", "GetShardIterator", changes_place),
+        "GetRecords of changes": ("kinesis", "GetRecords", changes_iterator),
         "PutRecords of changes": ("kinesis", "PutRecords", {"StreamName": "OrderChanges"} | records),
         "DescribeStream of the table": ("dynamodbstreams", "DescribeStream", of_table),
         "GetShardIterator of the table": ("dynamodbstreams", "GetShardIterator", table_place),
         "GetRecords of the table": ("dynamodbstreams", "GetRecords", table_iterator),
         "ListStreams": ("dynamodbstreams", "ListStreams", {"TableName": "Orders"}),
+        "list webhooks": ("dynamodb", "Scan", {"TableName": "WebhookEndpoints"}),
+        "read a webhook": ("dynamodb", "GetItem", {"TableName": "WebhookEndpoints", "Key": webhook}),
+        "update a webhook": update("WebhookEndpoints", webhook),
+        "remove a webhook": ("dynamodb", "DeleteItem", {"TableName": "WebhookEndpoints", "Key": webhook}),
+        "INSERT a delivery": partiql(INSERT_DELIVERY),
+        "find deliveries": query("WebhookDeliveries", "WebhookID"),
+        "find what is due": query("WebhookDeliveries", "WebhookID", "ByDue"),
+        "find what failed": query("WebhookDeliveries", "Failing", "ByFailure"),
+        "update a delivery": update("WebhookDeliveries", webhook | {"DeliveryKey": {"S": "probe"}}),
+        "start a sender": (
+            "lambda",
+            "Invoke",
+            {"FunctionName": "SendDeliveries", "InvocationType": "DryRun"},
+        ),
+        "start another function": (
+            "lambda",
+            "Invoke",
+            {"FunctionName": "Canary", "InvocationType": "DryRun"},
+        ),
+        "read a secret": ("secretsmanager", "GetSecretValue", {"SecretId": secrets[0]}),
+        "read another secret": ("secretsmanager", "GetSecretValue", {"SecretId": secrets[1]}),
+        "change a secret": (
+            "secretsmanager",
+            "PutSecretValue",
+            {"SecretId": secrets[0], "SecretString": "x"},
+        ),
         "INSERT": partiql(INSERT),
         "INSERT an event": partiql(INSERT_EVENT),
         "UPDATE an event": partiql(f"""UPDATE "OrderEvents" SET Event = 'x' WHERE {EVENT_KEY}"""),

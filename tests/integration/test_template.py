@@ -36,6 +36,8 @@ def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
         "ProcessOrders": PROCESS,
         "Canary": PROCESS,
         "CheckPending": PROCESS,
+        "QueueDeliveries": PROCESS,
+        "SendDeliveries": PROCESS,
         "MaintainArchive": MAINTENANCE,
         "OrdersApi": API,
     }

@@ -75,6 +75,21 @@ class Deployment:
         return self.resources.get("ChangesStreamName", "")
 
     @property
+    def webhook_endpoints_table(self) -> str:
+        """The table of webhooks. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookEndpointsTableName")
+
+    @property
+    def webhook_deliveries_table(self) -> str:
+        """The table of what webhooks have to get. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookDeliveriesTableName")
+
+    @property
+    def webhook_sender(self) -> str:
+        """The function that sends to webhooks. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookSenderName")
+
+    @property
     def function(self) -> str:
         return self._resource("FunctionName")
 
@@ -92,6 +107,14 @@ class Deployment:
     def mapping_id(self) -> str:
         """The UUID of the event source mapping."""
         return self._resource("EventSourceMapping")
+
+    def _of_webhooks(self, output: str) -> str:
+        if output not in self.resources:
+            raise CloudError(
+                f"stack {self.name} sends to no webhooks",
+                hint="deploy it: orders deploy --parameter ChangeFeed=true --parameter Webhooks=true",
+            )
+        return self.resources[output]
 
     def _resource(self, output: str) -> str:
         try:

@@ -36,6 +36,7 @@ from orderstream.cli import (
     trace,
     up,
     waiting,
+    webhooks,
 )
 from orderstream.cli import list as list_
 from orderstream.errors import OrderstreamError
@@ -61,7 +62,7 @@ for panel, commands in PANELS.items():
         for registered in command.app.registered_commands:
             registered.rich_help_panel = panel
         app.add_typer(command.app)
-for group in (model, archive, quarantine, dead_letters, stack):
+for group in (model, archive, quarantine, dead_letters, webhooks, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
 
 

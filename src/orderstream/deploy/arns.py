@@ -12,6 +12,7 @@ import botocore.session
 
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
+from orderstream.webhooks.signing_secrets import secret_prefix
 
 # The stack in which SAM CLI keeps its bucket for code.
 SAM_STACK = "aws-sam-cli-managed-default"
@@ -70,6 +71,7 @@ def owned_by(
             arn = where.arn(service, f"{prefix}{resolver.text(properties[naming]) or ''}")
             own(service, arn, f"{arn}{within}")
     own("lambda", where.arn("lambda", "event-source-mapping:*"))
+    own("secretsmanager", where.arn("secretsmanager", f"secret:{secret_prefix(where.stack)}*"))
     own("events", where.arn("events", f"rule/{where.stack}-*"))
     own("sns", where.arn("sns", f"{where.stack}-*"))
     own("cloudwatch", where.arn("cloudwatch", f"alarm:{where.stack}-*"))

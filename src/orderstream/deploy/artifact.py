@@ -51,12 +51,16 @@ PROCESS = Artifact(
         "orderstream.canary.lambda_handler",
         "orderstream.feed.lambda_handler",
         "orderstream.pending.lambda_handler",
+        "orderstream.webhooks.queue_handler",
+        "orderstream.webhooks.send_handler",
     ),
     _HERE / "requirements-function.lock",
     {
-        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query", "Scan", "UpdateItem"),
         "kinesis": ("PutRecord", "PutRecords"),
+        "lambda": ("Invoke",),
         "s3": ("GetObject", "PutObject"),
+        "secretsmanager": ("GetSecretValue",),
     },
 )
 MAINTENANCE = Artifact(

@@ -12,7 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
 from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
-from orderstream.deploy.retained import find_retained, is_discarded, names_of
+from orderstream.deploy.retained import find_retained, goes_with_the_stack, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
 from orderstream.progress import Progress
@@ -21,13 +21,23 @@ from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
 from orderstream.sdk.errors import error_code, translate_errors
+from orderstream.webhooks.signing_secrets import secrets_of_stack
 
 BEHIND_SECONDS = 60
 ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda recreates a deleted log group when a function logs.
-_FUNCTIONS = ("Canary", "CheckPending", "MaintainArchive", "OrdersApi", "ProcessOrders")
+_FUNCTIONS = (
+    "Canary",
+    "CheckPending",
+    "MaintainArchive",
+    "OrdersApi",
+    "ProcessOrders",
+    "PublishChanges",
+    "QueueDeliveries",
+    "SendDeliveries",
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class Inventory:
     pending: PendingWork | None
     logs: tuple[str, ...]
     code: BucketInventory | None
+    # The secrets of webhooks, by name.
+    secrets: tuple[str, ...] = ()
 
     @property
     def is_protected(self) -> bool:
@@ -97,7 +109,7 @@ class Inventory:
     @property
     def is_empty(self) -> bool:
         """Whether nothing exists at all."""
-        return not (self.standing or self.tables or self.buckets or self.logs or self.code)
+        return not (self.standing or self.tables or self.buckets or self.logs or self.code or self.secrets)
 
     @property
     def mapping_id(self) -> str:
@@ -143,7 +155,9 @@ def collect(
     left = find_retained(
         cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})})
     )
-    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables}
+    tables = {
+        one.physical_id for one in has if one.type == _TABLE and not goes_with_the_stack(one.logical_id)
+    } | {*left.tables}
     names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets}
     if before:
         tables |= {one.name for one in before.tables}
@@ -160,6 +174,7 @@ def collect(
         _undrained(cloud, stack, has, buckets, progress),
         tuple(_logs(cloud, stack, has)),
         code if code and code.versions + code.markers else None,
+        tuple(secrets_of_stack(cloud.secrets, stack)),
     )
 
 

@@ -13,7 +13,7 @@ from orderstream.errors import CloudError, NotFoundError
 from orderstream.lookup.function_log import event_pages
 from orderstream.sdk.errors import error_code
 
-Function = Literal["process", "maintenance", "api", "canary", "pending", "changes"]
+Function = Literal["process", "maintenance", "api", "canary", "pending", "changes", "queue", "send"]
 
 _PROCESS = "ProcessOrders"
 # The name of each function, without that of the stack, and the parameter that deploys it.
@@ -24,6 +24,8 @@ _NAMES: dict[Function, tuple[str, str]] = {
     "canary": ("Canary", "CanaryMinutes=5"),
     "pending": ("CheckPending", "PendingAlarmMinutes=60"),
     "changes": ("PublishChanges", "ChangeFeed=true"),
+    "queue": ("QueueDeliveries", "Webhooks=true"),
+    "send": ("SendDeliveries", "Webhooks=true"),
 }
 # Events of several log streams arrive late and out of order.
 _LATE = timedelta(seconds=30)

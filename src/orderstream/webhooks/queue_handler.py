@@ -108,7 +108,7 @@ def _print(fields: dict[str, Any], units: dict[str, str]) -> None:
 @cache
 def services() -> QueueServices:
     """The services of this process, from its environment. Raises InputError for invalid settings."""
-    names = ("STACK_NAME", "WEBHOOKS_TABLE_NAME", "DELIVERIES_TABLE_NAME", "SENDER_FUNCTION_NAME")
+    names = ("STACK_NAME", "ENDPOINTS_TABLE_NAME", "DELIVERIES_TABLE_NAME", "SENDER_FUNCTION_NAME")
     stack, webhooks, deliveries, sender = required(os.environ, *names)
     session: Any = botocore.session.get_session()
     dynamodb = dynamodb_client(session)

@@ -1,4 +1,4 @@
-"""The table Webhooks: the registered endpoints, their state, and the lease of the one sender of each."""
+"""The table WebhookEndpoints: registered endpoints, their state, and the lease of the sender of each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Webhook(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """The table Webhooks; `client` is a botocore client. Raises CloudError."""
+    """The table WebhookEndpoints; `client` is a botocore client. Raises CloudError."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client

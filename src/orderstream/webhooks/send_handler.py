@@ -101,7 +101,7 @@ def _test(use: SendServices, webhook_id: str, request_id: str) -> Answer:
 @cache
 def services() -> SendServices:
     """The services of this process, from its environment. Raises InputError for invalid settings."""
-    names = ("STACK_NAME", "WEBHOOKS_TABLE_NAME", "DELIVERIES_TABLE_NAME")
+    names = ("STACK_NAME", "ENDPOINTS_TABLE_NAME", "DELIVERIES_TABLE_NAME")
     stack, webhooks, deliveries = required(os.environ, *names)
     private = os.environ.get("PRIVATE_ADDRESSES") == "true"
     session: Any = botocore.session.get_session()

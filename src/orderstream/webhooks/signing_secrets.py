@@ -1,9 +1,9 @@
-"""The secrets that sign, from Secrets Manager; kept for some minutes."""
+"""The secrets that sign, in Secrets Manager: one for each webhook, with the one before it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -57,3 +57,25 @@ class SigningSecrets:
                     raise
                 return ""
         return str(answer["SecretString"])
+
+
+def secrets_of_stack(client: Any, stack: str) -> list[str]:
+    """The names of the secrets of a stack's webhooks, those of webhooks that were lost too."""
+    prefix = secret_prefix(stack)
+    with translate_errors("cannot list the secrets of webhooks"):
+        pages: Iterable[Any] = client.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [prefix]}]
+        )
+        names = [one["Name"] for page in pages for one in page["SecretList"]]
+    # The filter ignores case.
+    return sorted(name for name in names if name.startswith(prefix))
+
+
+def delete_secret(client: Any, name: str) -> None:
+    """Delete a secret, if it is there."""
+    with translate_errors(f"cannot delete the secret {name}"):
+        try:
+            client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise

@@ -13,7 +13,7 @@ from orderstream.testing.fakes import client_error
 T = TypeVar("T")
 Item = dict[str, Any]
 
-WEBHOOKS, DELIVERIES = "Webhooks", "WebhookDeliveries"
+WEBHOOKS, DELIVERIES = "WebhookEndpoints", "WebhookDeliveries"
 KEYS = {WEBHOOKS: ("WebhookID",), DELIVERIES: ("WebhookID", "DeliveryKey")}
 INDEXES = {"ByDue": ("WebhookID", "Due"), "ByFailure": ("Failing", "QueuedAt")}
 

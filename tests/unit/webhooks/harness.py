@@ -34,6 +34,27 @@ def failed(status: int = 500, retry_after: float | None = None) -> Answer:
     return Answer(status, f"status {status}", retry_after)
 
 
+def change_record(change: str, number: int, **more: Any) -> dict[str, Any]:
+    """The record, with this sequence number, that announces a change such as `A/2 paid`."""
+    event_id, _, kind = change.partition(" ")
+    order_id, _, version = event_id.rpartition("/")
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/orderstream/test",
+        "type": f"orderstream.order.{kind or 'placed'}",
+        "subject": order_id,
+        "data": {"version": int(version), "order": {"OrderID": order_id}} | more,
+    }
+    return raw_record(msgspec.json.encode(event), number)
+
+
+def raw_record(body: bytes, number: int) -> dict[str, Any]:
+    """A record of the stream of changes as Lambda gets it."""
+    data = base64.b64encode(body).decode()
+    return {"kinesis": {"data": data, "sequenceNumber": f"{number}", "partitionKey": "k"}}
+
+
 class Endpoint:
     """An endpoint that checks each signature; `received` are the ids of the events that it accepted."""
 
@@ -100,21 +121,7 @@ class Webhooks:
     def record(self, change: str, **more: Any) -> dict[str, Any]:
         """A record of the stream of changes; each has a sequence number of its own."""
         self._sequence += 1
-        event_id, _, kind = change.partition(" ")
-        order_id, _, version = event_id.rpartition("/")
-        event = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": "/orderstream/test",
-            "type": f"orderstream.order.{kind or 'placed'}",
-            "subject": order_id,
-            "data": {"version": int(version), "order": {"OrderID": order_id}} | more,
-        }
-        return self.raw_record(msgspec.json.encode(event), self._sequence)
-
-    def raw_record(self, body: bytes, number: int) -> dict[str, Any]:
-        data = base64.b64encode(body).decode()
-        return {"kinesis": {"data": data, "sequenceNumber": f"{number}", "partitionKey": "k"}}
+        return change_record(change, self._sequence, **more)
 
     def queue(self, records: Iterable[dict[str, Any]], seconds: float = 60.0) -> list[str]:
         return self._handle({"Records": list(records)}, seconds)

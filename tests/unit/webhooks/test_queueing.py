@@ -8,7 +8,7 @@ import msgspec
 
 from orderstream.webhooks.announced_change import MOST_BYTES, announced_change
 from tests.unit.webhooks.fake_tables import rows
-from tests.unit.webhooks.harness import OK, Webhooks, failed
+from tests.unit.webhooks.harness import OK, Webhooks, failed, raw_record
 
 HOUR = 3600.0
 
@@ -69,7 +69,7 @@ def test_records_that_are_no_changes_are_counted_and_ignored() -> None:
     hooks = Webhooks()
     hooks.add()
     bodies = [b"", b"\xff", b"{}", b"[1]", b'{"id":"A/1","type":"x","subject":"A","data":{"version":1}}']
-    records = [hooks.raw_record(body, number) for number, body in enumerate(bodies, start=1)]
+    records = [raw_record(body, number) for number, body in enumerate(bodies, start=1)]
     assert hooks.queue([*records, hooks.record("A/1")]) == []
     line = json.loads(hooks.log.getvalue())
     assert line["queued"] == 1 and line["problems"] == ["5 records are no changes of orders"]

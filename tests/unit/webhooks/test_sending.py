@@ -12,7 +12,7 @@ from orderstream.webhooks.http_client import Answer
 from orderstream.webhooks.registry import State
 from orderstream.webhooks.schedule import DELAYS, MOST_FAILURES
 from tests.unit.webhooks.fake_tables import rows
-from tests.unit.webhooks.harness import OK, Webhooks, failed
+from tests.unit.webhooks.harness import OK, Webhooks, failed, raw_record
 
 HOUR = 3600.0
 
@@ -30,7 +30,7 @@ def test_each_change_is_sent_once_and_the_versions_of_an_order_in_their_order() 
 def test_the_body_is_what_was_announced() -> None:
     hooks = Webhooks()
     endpoint = hooks.add()
-    record = hooks.raw_record(
+    record = raw_record(
         b'{"id":"A/1","type":"orderstream.order.placed","subject":"A",'
         b'"data":{"version":1,"order":{"Total":1.10,"Note":"Zo\xc3\xab \\u0001"}}}',
         1,

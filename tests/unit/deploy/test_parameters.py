@@ -99,6 +99,7 @@ DEFAULTS = defaults(KNOWN)
         ({"HttpApi": "jwt"}, "HttpApi=jwt needs JwtIssuer"),
         ({"HttpApi": "jwt", "JwtIssuer": "https://issuer.example"}, "HttpApi=jwt needs JwtAudience"),
         ({"HttpApi": "none", "OrderIdsBySender": "prefix"}, "OrderIdsBySender needs the HTTP API"),
+        ({"Webhooks": "true"}, "so ChangeFeed must be true"),
         (
             {"RetentionHours": "24", "MaximumRecordAgeSeconds": "86400"},
             "MaximumRecordAgeSeconds=86400 is not below the 86400 s of RetentionHours=24",
@@ -118,6 +119,7 @@ def test_values_that_go_together_are_taken() -> None:
     token = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops"}
     ensure_agreed(DEFAULTS | token, TEMPLATE)
     ensure_agreed(DEFAULTS | {"HttpApi": "none"}, TEMPLATE)
+    ensure_agreed(DEFAULTS | {"ChangeFeed": "true", "Webhooks": "true"}, TEMPLATE)
     ensure_agreed(DEFAULTS | token | {"OrderIdsBySender": "check"}, TEMPLATE)
 
 

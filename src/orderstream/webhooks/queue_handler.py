@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any
 import botocore.session
 import msgspec
 
+from orderstream.errors import CloudError
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import threads_for
 from orderstream.pipeline.services import CONFIG, dynamodb_client
@@ -34,7 +35,7 @@ METRICS = {AGE: ("Seconds", "the age of the oldest change that a webhook has not
 
 
 class QueueServices(msgspec.Struct, frozen=True):
-    """Everything the handler needs. `start` starts the sender of a webhook."""
+    """Everything the handler needs. `start` starts the sender of a webhook, and raises CloudError."""
 
     stack: str
     registry: Registry
@@ -62,9 +63,7 @@ def handle_with(use: QueueServices, event: Mapping[str, Any], context: Any) -> d
     done = queue(
         [one for one in found if one], use.registry.all(), use.deliveries, seconds_left, clock=use.clock
     )
-    for webhook_id in sorted(done.webhooks):
-        use.start(webhook_id)
-    problems = list(dict.fromkeys(done.problems))
+    problems = [*dict.fromkeys(done.problems), *_start(use, sorted(done.webhooks))]
     if unread := found.count(None):
         problems.append(f"{unread} records are no changes of orders")
     _print(
@@ -84,17 +83,29 @@ def handle_with(use: QueueServices, event: Mapping[str, Any], context: Any) -> d
 
 def _start_what_is_due(use: QueueServices, request_id: str) -> None:
     now = use.clock()
-    ages = []
+    ages, due = [], []
     webhooks = [webhook for webhook in use.registry.all() if not webhook.state.off]
     for webhook in webhooks:
         oldest = use.deliveries.oldest(webhook.id)
         ages.append(max(0.0, now - oldest) if oldest is not None else 0.0)
-        due = use.deliveries.next_due(webhook.id)
-        if due is not None and due <= now and webhook.state.paused_until <= now:
-            use.start(webhook.id)
+        next_due = use.deliveries.next_due(webhook.id)
+        if next_due is not None and max(next_due, webhook.state.paused_until) <= now:
+            due.append(webhook.id)
+    problems = _start(use, due)
     if ages:
-        fields = {"Stack": use.stack, "request_id": request_id, AGE: int(max(ages))}
+        fields = {"Stack": use.stack, "request_id": request_id, AGE: int(max(ages)), "problems": problems}
         _print(fields, {name: unit for name, (unit, _) in METRICS.items()})
+
+
+def _start(use: QueueServices, webhook_ids: Iterable[str]) -> list[str]:
+    """Start the senders of webhooks; return why some could not be started. The schedule tries again."""
+    problems = []
+    for webhook_id in webhook_ids:
+        try:
+            use.start(webhook_id)
+        except CloudError as error:
+            problems.append(error.message)
+    return problems[: telemetry.MAX_PROBLEMS]
 
 
 def _announcement(record: Mapping[str, Any]) -> Any:

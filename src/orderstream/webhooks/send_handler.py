@@ -11,11 +11,12 @@ from typing import Any
 
 import botocore.session
 import msgspec
+from botocore.config import Config
 
 from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.services import CONFIG, dynamodb_client
+from orderstream.pipeline.services import CONFIG
 from orderstream.pipeline.settings import positive_integer, required
 from orderstream.webhooks.address import addresses, parse_url
 from orderstream.webhooks.deliveries import Deliveries
@@ -104,8 +105,11 @@ def services() -> SendServices:
     names = ("STACK_NAME", "ENDPOINTS_TABLE_NAME", "DELIVERIES_TABLE_NAME")
     stack, webhooks, deliveries = required(os.environ, *names)
     private = os.environ.get("PRIVATE_ADDRESSES") == "true"
+    concurrency = positive_integer(os.environ, "CONCURRENCY", "10")
     session: Any = botocore.session.get_session()
-    dynamodb = dynamodb_client(session)
+    dynamodb = session.create_client(
+        "dynamodb", config=CONFIG.merge(Config(max_pool_connections=concurrency))
+    )
     registry = Registry(dynamodb, webhooks)
     secrets = SigningSecrets(session.create_client("secretsmanager", config=CONFIG), stack)
 
@@ -118,6 +122,6 @@ def services() -> SendServices:
         Deliveries(dynamodb, deliveries),
         secrets,
         connect,
-        concurrency=positive_integer(os.environ, "CONCURRENCY", "10"),
+        concurrency=concurrency,
     )
     return SendServices(stack, registry, sender, connect)

@@ -99,12 +99,22 @@ def _test(use: SendServices, webhook_id: str, request_id: str) -> Answer:
         return use.sender.post(client, webhook, event_id, body)
 
 
+def connector(*, private: bool) -> Callable[[str], HttpClient]:
+    """What makes the client for a URL: it checks the URL and all addresses of its host."""
+
+    def connect(url: str) -> HttpClient:
+        target = parse_url(url, private=private)
+        return HttpClient(target, addresses(target, private=private))
+
+    return connect
+
+
 @cache
 def services() -> SendServices:
     """The services of this process, from its environment. Raises InputError for invalid settings."""
     names = ("STACK_NAME", "ENDPOINTS_TABLE_NAME", "DELIVERIES_TABLE_NAME")
     stack, webhooks, deliveries = required(os.environ, *names)
-    private = os.environ.get("PRIVATE_ADDRESSES") == "true"
+    connect = connector(private=os.environ.get("PRIVATE_ADDRESSES") == "true")
     concurrency = positive_integer(os.environ, "CONCURRENCY", "10")
     session: Any = botocore.session.get_session()
     dynamodb = session.create_client(
@@ -112,11 +122,6 @@ def services() -> SendServices:
     )
     registry = Registry(dynamodb, webhooks)
     secrets = SigningSecrets(session.create_client("secretsmanager", config=CONFIG), stack)
-
-    def connect(url: str) -> HttpClient:
-        target = parse_url(url, private=private)
-        return HttpClient(target, addresses(target, private=private))
-
     sender = Sender(
         registry,
         Deliveries(dynamodb, deliveries),

@@ -90,7 +90,10 @@ class WebhookAdmin:
         described = describe_stack(self._cloud, self._deployment.name)
         parameters = described.parameters if described else {}
         private = parameters.get("WebhookPrivateAddresses") == "true"
-        addresses(parse_url(url, private=private), private=private)
+        target = parse_url(url, private=private)
+        if not private:
+            # The names of a private network are known only there.
+            addresses(target)
         if len(self._registry.all()) >= MOST_WEBHOOKS:
             raise InputError(f"a stack has at most {MOST_WEBHOOKS} webhooks", hint="remove one")
         webhook = Webhook(f"wh-{secrets.token_hex(6)}", url, utc_text(datetime.now(UTC)), tuple(types))

@@ -30,8 +30,8 @@ from orderstream.webhooks.signature import signed_headers
 RESERVE_SECONDS = REQUEST_SECONDS + CONNECT_SECONDS + 5.0
 # A lease ends a little after the invocation of its sender.
 _LEASE_MARGIN = 10.0
-# The index shows a new delivery a moment after it was queued.
-SETTLE_SECONDS = 1.0
+# The index shows a new delivery a moment after it was queued. What it does not show then, the schedule finds.
+SETTLE_SECONDS = 0.25
 # The first retry and the first pause are shorter than this. Then the schedule starts the next sender.
 PATIENCE_SECONDS = 10.0
 _ORDERS_PER_THREAD = 10

@@ -62,18 +62,18 @@ class Health:
             self._pause()
 
     def _fail(self, error: str) -> None:
-        since = self._state.failing_since or self._clock()
-        self._change(failures=self._state.failures + 1, failing_since=since, last_error=error)
+        self._change(failures=self._state.failures + 1, last_error=error)
 
     def _pause(self) -> None:
         if self.is_halted:
             return
         now = self._clock()
-        if now - self._state.failing_since >= GIVE_UP_SECONDS:
+        since = self._state.failing_since or now
+        if now - since >= GIVE_UP_SECONDS:
             self._change(off=f"nothing succeeded for three days: {self._state.last_error}")
             return
         wait = pause(self._state.pauses, self._jitter())
-        self._change(pauses=self._state.pauses + 1, paused_until=now + wait)
+        self._change(pauses=self._state.pauses + 1, failing_since=since, paused_until=now + wait)
 
     def _change(self, **given: object) -> None:
         self._state = msgspec.structs.replace(self._state, **given)

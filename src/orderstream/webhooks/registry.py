@@ -20,7 +20,7 @@ class State(msgspec.Struct, frozen=True):
     """How an endpoint answers. Times are in seconds since the epoch, 0 for none.
 
     `failures` is how many requests failed in a row, `pauses` how often it was paused since the last success,
-    and `failing_since` when that began. `off` is why it was switched off, "" if it was not.
+    and `failing_since` when it was paused first. `off` is why it was switched off, "" if it was not.
     """
 
     failures: int = 0

@@ -146,15 +146,16 @@ class Webhooks:
         self._owners += 1
         return self.sender().run(name, f"owner-{self._owners}", lambda: seconds)
 
-    def sender(self) -> Sender:
+    def sender(self, sleep: Callable[[float], None] | None = None) -> Sender:
+        """A sender; its `sleep` moves the clock, unless given."""
         return Sender(
             self.registry,
             self.deliveries,
             lambda webhook: [self.endpoints[webhook.id].secret],
-            self._connect,
+            self.connect,
             concurrency=self._concurrency,
             clock=lambda: self.now,
-            sleep=self._sleep,
+            sleep=sleep or self._sleep,
             jitter=lambda: 0.5,
         )
 
@@ -177,7 +178,7 @@ class Webhooks:
         ]
         return min(found, default=math.inf)
 
-    def _connect(self, url: str) -> Endpoint:
+    def connect(self, url: str) -> Endpoint:
         if url in self.refused_urls:
             raise InputError("the host has the address 10.0.0.1, which is not public")
         return self.endpoints[url.removeprefix("https://").removesuffix(".example/")]

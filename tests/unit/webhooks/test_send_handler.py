@@ -23,7 +23,7 @@ from tests.unit.webhooks.receiver import Handler, receiver
 
 def invoke(hooks: Webhooks, event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the function returns, and the line that it logs; {} if none."""
-    use = SendServices("shop", hooks.registry, hooks.sender(), hooks._connect)
+    use = SendServices("shop", hooks.registry, hooks.sender(), hooks.connect)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         answer = handle_with(use, event, Context(120.0))

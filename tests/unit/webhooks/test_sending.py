@@ -120,6 +120,18 @@ def test_a_dead_endpoint_costs_one_request_at_a_time_and_is_switched_off_after_t
     assert len(endpoint.received) == 60
 
 
+def test_one_order_that_is_always_refused_does_not_switch_the_endpoint_off() -> None:
+    hooks = Webhooks()
+    endpoint = hooks.add("a", lambda event_id, number: failed(400) if event_id == "A/1" else OK)
+    hooks.announce("A/1")
+    hooks.run(80 * HOUR)
+    assert hooks.deliveries.counts("a") == (0, 1)
+    hooks.announce("A/2", "B/1")
+    hooks.run(HOUR)
+    webhook = hooks.registry.get("a")
+    assert webhook and webhook.state == State() and endpoint.received == ["A/2", "B/1"]
+
+
 def test_an_endpoint_that_comes_back_gets_everything_after_one_request() -> None:
     hooks = Webhooks(concurrency=10)
     endpoint = hooks.add("a", lambda event_id, number: failed(503))
@@ -217,7 +229,6 @@ def test_what_was_queued_while_a_sender_was_finishing_is_sent_by_it() -> None:
     hooks = Webhooks()
     endpoint = hooks.add()
     hooks.announce("A/1")
-    sender = hooks.sender()
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -226,8 +237,7 @@ def test_what_was_queued_while_a_sender_was_finishing_is_sent_by_it() -> None:
         waits.append(seconds)
         hooks.now += seconds
 
-    sender._sleep = sleep
-    sender.run("a", "o", lambda: 120.0)
+    hooks.sender(sleep).run("a", "o", lambda: 120.0)
     assert endpoint.received == ["A/1", "A/2"]
 
 

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 
 import msgspec
+from botocore.httpsession import get_cert_path
 
 from orderstream.webhooks.address import EndpointAddress
 
@@ -40,10 +41,10 @@ class Answer(msgspec.Struct, frozen=True):
 class _Connection(http.client.HTTPConnection):
     """A connection to one of `addresses`, whatever the name of the host resolves to now."""
 
-    def __init__(self, target: EndpointAddress, addresses: Sequence[str]) -> None:
+    def __init__(self, target: EndpointAddress, addresses: Sequence[str], tls: ssl.SSLContext | None) -> None:
         super().__init__(target.host, target.port, timeout=CONNECT_SECONDS)
-        self._tls = target.tls
         self._addresses = addresses
+        self._tls = tls
 
     def connect(self) -> None:
         for number, address in enumerate(self._addresses, start=1):
@@ -55,24 +56,37 @@ class _Connection(http.client.HTTPConnection):
                     raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls:
-            self.sock = _tls().wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
         self.sock.settimeout(REQUEST_SECONDS)
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _verifying() -> ssl.SSLContext:
+    """What verifies certificates and names of hosts, by the system's authorities and those of the SDK."""
+    context = ssl.create_default_context()
+    # Not every system in which a function runs has authorities of its own.
+    context.load_verify_locations(get_cert_path(True))
+    return context
 
 
 class HttpClient:
-    """Posts to a target, over one connection for each thread that calls it, until it is closed."""
+    """Posts to a target, over one connection for each thread that calls it, until it is closed.
+
+    `tls` replaces the context that verifies certificates, `seconds` how long a request may take.
+    """
 
     def __init__(
-        self, target: EndpointAddress, addresses: Sequence[str], *, seconds: float = REQUEST_SECONDS
+        self,
+        target: EndpointAddress,
+        addresses: Sequence[str],
+        *,
+        seconds: float = REQUEST_SECONDS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._target = target
         self._addresses = addresses
         self._seconds = seconds
+        self._tls = (tls or _verifying()) if target.tls else None
         self._of_thread = threading.local()
         self._open: set[_Connection] = set()
 
@@ -94,7 +108,7 @@ class HttpClient:
                         raise
                     # The endpoint closed an idle connection. The request is sent again over a new one.
                     self._drop(connection)
-            connection = self._of_thread.connection = _Connection(self._target, self._addresses)
+            connection = self._of_thread.connection = _Connection(self._target, self._addresses, self._tls)
             self._open.add(connection)
             return self._exchange(connection, body, headers, begun)
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,13 +46,15 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def receiver(respond: Respond) -> Iterator[str]:
+def receiver(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The URL of a server; leaving the block stops it."""
     server = _Server(("127.0.0.1", 0), type("Handler", (Handler,), {"respond": respond}))
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/hook?x=1"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}/hook?x=1"
     finally:
         server.shutdown()
         server.server_close()

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from orderstream.webhooks.address import parse_url
 from orderstream.webhooks.http_client import MOST_BYTES, Answer, HttpClient
@@ -145,6 +152,41 @@ def test_a_server_without_tls_is_no_https_endpoint() -> None:
     with receiver(lambda handler: handler.answer(200)) as url:
         answer = post(url.replace("http:", "https:"))
     assert (answer.status, answer.error) == (0, "no TLS connection")
+
+
+def certificate(host: str, folder: Path) -> Path:
+    """A file with a certificate of a host, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "certificate.pem"
+    file.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    return file
+
+
+def test_the_certificate_must_be_that_of_the_host_whatever_address_it_has(tmp_path: Path) -> None:
+    file = certificate("shop.example", tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file)
+    trusting = ssl.create_default_context(cafile=str(file))
+    with receiver(lambda handler: handler.answer(200), server) as url:
+        found = []
+        for host, tls in (("shop.example", trusting), ("evil.example", trusting), ("shop.example", None)):
+            target = parse_url(url.replace("127.0.0.1", host), private=True)
+            with closing(HttpClient(target, ["127.0.0.1"], tls=tls)) as client:
+                found.append(client.post(b"{}", HEADERS).error)
+    trusted, other, unknown = found
+    assert trusted == ""
+    assert other.startswith("the certificate is not valid: Hostname mismatch")
+    assert unknown == "the certificate is not valid: self-signed certificate"
 
 
 def test_what_cannot_be_sent_is_a_failure_and_no_crash() -> None:

@@ -38,6 +38,7 @@ from orderstream.recovery.reprocess import ReprocessResult
 from orderstream.recovery.resubmissions import ResubmissionNote
 from orderstream.recovery.verify import Counts
 from orderstream.storage.bucket import TimeRange
+from orderstream.webhooks.admin import EndpointAnswer, NewSecret, WebhookStatus
 from reference.command_lines import path_of
 from reference.json_schemas import (
     ANYTHING,
@@ -107,6 +108,7 @@ def documents() -> Mapping[str, Document]:
         buckets=array(BucketInventory),
         code=nullable(BucketInventory),
         logs=array(text),
+        secrets=array(text),
         pending=nullable(PendingWork),
         dollars_a_month=float,
     )
@@ -238,6 +240,12 @@ def documents() -> Mapping[str, Document]:
         ),
         "dead-letters list": Document(batch, is_list=True),
         "dead-letters redrive": Document(schema_of(RedriveResult), is_list=True),
+        "webhooks add": Document(schema_of(NewSecret)),
+        "webhooks list": Document(schema_of(WebhookStatus), is_list=True),
+        "webhooks test": Document(schema_of(EndpointAnswer)),
+        "webhooks redrive": Document(combined(id=text, redriven=number)),
+        "webhooks rotate": Document(schema_of(NewSecret)),
+        "webhooks remove": Document(combined(id=text, removed=number)),
         "stack env": Document(by_name(text)),
         "stack verify": Document(optional(verified, "repaired", "place")),
         "stack accept": Document(accepted),

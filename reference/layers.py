@@ -16,7 +16,16 @@ LAYERS = {
     "core": ("errors", "progress", "files", "domain", "project", "sdk"),
     "product": ("capacity", "pipeline", "canary", "pending", "client", "feed", "totals"),
     "access": ("aws", "storage"),
-    "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "migration", "deploy"),
+    "operations": (
+        "recovery",
+        "lookup",
+        "monitoring",
+        "ingest",
+        "webhooks",
+        "archive",
+        "migration",
+        "deploy",
+    ),
     "faces": ("api", "acceptance", "local", "testing", "output", "doctor", "dashboard", "cli", "__main__"),
 }
 PACKAGES = tuple(name for names in LAYERS.values() for name in names)

@@ -14,6 +14,7 @@ from orderstream.feed import lambda_handler as feed
 from orderstream.pending import lambda_handler as pending
 from orderstream.pipeline import telemetry
 from orderstream.totals import lambda_handler as totals
+from orderstream.webhooks import queue_handler, send_handler
 from reference.conditions import in_words
 from reference.markdown import code, table
 
@@ -37,6 +38,9 @@ def metrics() -> str:
             totals.METRICS,
             canary.METRICS,
             maintenance.METRICS,
+            feed.METRICS,
+            queue_handler.METRICS,
+            send_handler.METRICS,
             _counted_in_logs(),
         )
         for name, (unit, meaning) in written.items()

@@ -30,5 +30,7 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "feed-age": [{"m": 60_001}],
     "event-bus": [{"failed": 1}, {"partly": 1}, {"discarded": 1}, {"announced": 1}],
     "totals-age": [{"m": 60_001}],
+    "webhook-failing": [{"age": HOUR + 1}, {"lag": (HOUR + 1) * 1000}],
+    "webhook-dead-letters": [{"m": 1}],
     "canary": [{"m": 0}],
 }

@@ -20,6 +20,14 @@ EVENT_KEY = "OrderID = 'probe' AND Position = 'p'"
 INSERT_EVENT = """INSERT INTO "OrderEvents" VALUE {'OrderID': 'probe', 'Position': 'p'}"""
 
 
+INSERT_DELIVERY = """INSERT INTO "WebhookDeliveries" VALUE {'WebhookID': 'probe', 'DeliveryKey': 'p'}"""
+
+
+def update(table: str, key: dict[str, Any]) -> Call:
+    """An update that changes nothing."""
+    return "dynamodb", "UpdateItem", {"TableName": table, "Key": key}
+
+
 def partiql(*statements: str) -> Call:
     return "dynamodb", "BatchExecuteStatement", {"Statements": [{"Statement": one} for one in statements]}
 

@@ -81,6 +81,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
     parameters = {"ArchiveMaintenance": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
     parameters |= {"HttpApi": "iam", "ChangeFeed": "true", "ChangeFeedShardCount": "1"}
     parameters |= {"ChangeEventBus": "default", "Totals": "true"}
+    parameters |= {"Webhooks": "true", "WebhookPrivateAddresses": "true"}
     with LocalCloud(
         port=free_port(),
         parameters=parameters,

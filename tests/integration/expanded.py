@@ -22,6 +22,7 @@ EVERYTHING = {
     "ChangeFeed": "true",
     "ChangeEventBus": "default",
     "Totals": "true",
+    "Webhooks": "true",
     "CanaryMinutes": "5",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",

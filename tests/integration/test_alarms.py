@@ -249,6 +249,9 @@ def test_every_alarm_goes_off_by_its_figures_and_tells_those_who_listen_also_whe
     station.told("OK", {"latency-burn-fast", "latency-burn-slow", "quarantine"})
 
 
+_OF_WEBHOOKS = ("webhook-failing", "webhook-dead-letters")
+
+
 def test_every_alarm_has_a_page_in_the_runbook_and_every_page_an_alarm(station: Station) -> None:
     pages = re.findall(r"^## ([a-z-]+)$", RUNBOOK.read_text(), re.MULTILINE)
     links = set()
@@ -260,7 +263,7 @@ def test_every_alarm_has_a_page_in_the_runbook_and_every_page_an_alarm(station: 
         assert bool(alarm.get("AlarmActions")) == (alarm["AlarmName"] == f"orderstream-{anchor}")
         links.add(anchor)
     # They are of parts that this stack does not have.
-    elsewhere = {"api-errors", "archive-maintenance", "event-bus", "feed-age", "totals-age"}
+    elsewhere = {"api-errors", "archive-maintenance", "event-bus", "feed-age", "totals-age", *_OF_WEBHOOKS}
     assert sorted({*links, *elsewhere}) == sorted(pages)
 
 

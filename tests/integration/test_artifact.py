@@ -15,7 +15,9 @@ from orderstream.project.config import Project, ProjectFile
 pytestmark = pytest.mark.system
 
 
-FUNCTION_PACKAGES = {"domain", "sdk", "pipeline", "canary", "pending", "client", "feed", "totals"}
+FUNCTION_PACKAGES = {
+    *("domain", "sdk", "pipeline", "canary", "pending", "client", "feed", "totals", "webhooks"),
+}
 
 
 def assert_ships_what_it_needs(folder: Path, artifact: Artifact, packages: set[str]) -> None:

@@ -142,6 +142,6 @@ def test_without_a_change_feed_the_commands_say_how_to_switch_it_on(cloud: AwsCl
     pipe = Pipe(cloud)
     pipe.deploy()
     for command in ("tail", "replay"):
-        refused = OrdersHere(pipe.environment())("changes", command, status=1).stderr
+        refused = OrdersHere(pipe.environment())("changes", command, status=3).stderr
         assert "stack orderstream has no change feed" in refused
-        assert "hint: orders deploy --parameter ChangeFeed=true" in refused
+        assert "hint: deploy it: orders deploy --parameter ChangeFeed=true" in refused

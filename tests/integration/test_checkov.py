@@ -38,6 +38,14 @@ EXCEPTIONS = {
     ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_115"),
     ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_116"),
     ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.QueueDeliveries", "CKV_AWS_115"),
+    ("AWS::Lambda::Function.QueueDeliveries", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.QueueDeliveries", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.SendDeliveries", "CKV_AWS_115"),
+    ("AWS::Lambda::Function.SendDeliveries", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.SendDeliveries", "CKV_AWS_117"),
+    # A backup would keep what an erasure removed from the queue.
+    ("AWS::DynamoDB::Table.WebhookDeliveries", "CKV_AWS_28"),
 }
 
 

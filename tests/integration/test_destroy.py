@@ -118,3 +118,18 @@ def test_what_stays_is_marked_in_its_partition_and_found_by_name_before_the_inde
     assert f"arn:aws:s3:::{found.buckets[0].name}" in tagging.tagging.marked
     assert done.after and [one.name for one in done.after.tables] == ["OrderEvents", "Orders"]
     assert [one.name for one in done.after.buckets] == [one.name for one in found.buckets]
+
+
+def test_the_secrets_and_tables_of_webhooks_go_with_the_stack_and_nobody_elses(cloud: AwsClients) -> None:
+    deploy(cloud, ChangeFeed="true", Webhooks="true")
+    ours, others = "orderstream/orderstream/webhooks/wh-1", "orderstream/another/webhooks/wh-1"
+    for name in (ours, others):
+        cloud.secrets.create_secret(Name=name, SecretString="whsec_x")
+    found = looked_at(cloud)
+    assert found.secrets == (ours,)
+    # They are no data that stays.
+    assert [one.name for one in found.tables] == ["OrderEvents", "Orders"]
+    done = destroy.destroy(cloud, found, delete_data=False, tell=lambda line: None, progress=no_progress)
+    assert done.left == [] and done.after and done.after.secrets == ()
+    assert cloud.dynamodb.list_tables()["TableNames"] == ["OrderEvents", "Orders"]
+    assert [one["Name"] for one in cloud.secrets.list_secrets()["SecretList"]] == [others]

@@ -275,3 +275,25 @@ def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: LocalCloud) -> No
     client.meta.events.register("before-sign.s3", in_the_clear)
     with pytest.raises(ClientError, match="explicit deny"):
         client.list_objects_v2(Bucket=guarded.deployment.bucket)
+
+
+def test_an_administrator_of_webhooks_registers_them_and_sees_no_order_and_no_secret(
+    guarded: LocalCloud, tmp_path: Path
+) -> None:
+    keys = user(guarded, "webhooks")
+    person = Person(guarded, keys, tmp_path)
+    added = json.loads(person.may("webhooks", "add", "http://127.0.0.1:1/", "--json"))
+    try:
+        assert added["id"] in person.may("webhooks", "list")
+        assert (
+            json.loads(person.may("webhooks", "test", added["id"], "--json"))["error"] == "connection refused"
+        )
+        assert (
+            json.loads(person.may("webhooks", "rotate", added["id"], "--json"))["secret"] != added["secret"]
+        )
+        assert json.loads(person.may("webhooks", "redrive", added["id"], "--json"))["redriven"] == 0
+    finally:
+        person.may("webhooks", "remove", added["id"], "--yes")
+    person.may_not("get", "A-1")
+    secret = {"SecretId": f"orderstream/orderstream/webhooks/{added['id']}"}
+    refusals(guarded, keys, "DescribeStacks", secret=("secretsmanager", "GetSecretValue", secret))

@@ -32,6 +32,7 @@ from tests.integration.calls import (
     EVENT_KEY,
     FOREIGN,
     INSERT,
+    INSERT_DELIVERY,
     INSERT_EVENT,
     METRIC,
     discarded,
@@ -41,6 +42,7 @@ from tests.integration.calls import (
     put,
     query,
     s3,
+    update,
 )
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, by_role, by_user, make_probe, make_user
@@ -55,6 +57,8 @@ FUNCTIONS = (
     "CheckPending",
     "PublishChanges",
     "UpdateTotals",
+    "QueueDeliveries",
+    "SendDeliveries",
 )
 # Of all calls that are tried, those that each function needs for its work.
 ALLOWED = {
@@ -125,6 +129,28 @@ ALLOWED = {
         "read totals",
         "write totals",
     },
+    "QueueDeliveries": {
+        "DescribeStream of changes",
+        "DescribeStreamSummary of changes",
+        "ListShards of changes",
+        "GetShardIterator of changes",
+        "GetRecords of changes",
+        "list webhooks",
+        "INSERT a delivery",
+        "find deliveries",
+        "find what is due",
+        "find what failed",
+        "update a delivery",
+        "start a sender",
+    },
+    "SendDeliveries": {
+        "read a webhook",
+        "update a webhook",
+        "find deliveries",
+        "find what is due",
+        "update a delivery",
+        "read a secret",
+    },
 }
 
 
@@ -169,6 +195,11 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         StackName=guarded.deployment.name, LogicalResourceId="UndeliveredChanges"
     )["StackResourceDetail"]["PhysicalResourceId"]
     elsewhere = guarded.cloud.sqs.create_queue(QueueName="another")["QueueUrl"]
+    webhook = {"WebhookID": {"S": "probe"}}
+    secrets = "orderstream/orderstream/webhooks/probe", "somebody-elses/probe"
+    for name in secrets:
+        if not guarded.cloud.secrets.list_secrets(Filters=[{"Key": "name", "Values": [name]}])["SecretList"]:
+            guarded.cloud.secrets.create_secret(Name=name, SecretString="x")
     item = {"RequestItems": {"Orders": {"Keys": [{"OrderID": {"S": "probe"}}], "ConsistentRead": True}}}
     there = objects[ORDERS]
     total = {"PK": {"S": "probe"}, "SK": {"S": "probe"}}
@@ -200,6 +231,32 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         "GetShardIterator of the table": ("dynamodbstreams", "GetShardIterator", table_place),
         "GetRecords of the table": ("dynamodbstreams", "GetRecords", table_iterator),
         "ListStreams": ("dynamodbstreams", "ListStreams", {"TableName": "Orders"}),
+        "list webhooks": ("dynamodb", "Scan", {"TableName": "WebhookEndpoints"}),
+        "read a webhook": ("dynamodb", "GetItem", {"TableName": "WebhookEndpoints", "Key": webhook}),
+        "update a webhook": update("WebhookEndpoints", webhook),
+        "remove a webhook": ("dynamodb", "DeleteItem", {"TableName": "WebhookEndpoints", "Key": webhook}),
+        "INSERT a delivery": partiql(INSERT_DELIVERY),
+        "find deliveries": query("WebhookDeliveries", "WebhookID"),
+        "find what is due": query("WebhookDeliveries", "WebhookID", "ByDue"),
+        "find what failed": query("WebhookDeliveries", "Failing", "ByFailure"),
+        "update a delivery": update("WebhookDeliveries", webhook | {"DeliveryKey": {"S": "probe"}}),
+        "start a sender": (
+            "lambda",
+            "Invoke",
+            {"FunctionName": "SendDeliveries", "InvocationType": "DryRun"},
+        ),
+        "start another function": (
+            "lambda",
+            "Invoke",
+            {"FunctionName": "Canary", "InvocationType": "DryRun"},
+        ),
+        "read a secret": ("secretsmanager", "GetSecretValue", {"SecretId": secrets[0]}),
+        "read another secret": ("secretsmanager", "GetSecretValue", {"SecretId": secrets[1]}),
+        "change a secret": (
+            "secretsmanager",
+            "PutSecretValue",
+            {"SecretId": secrets[0], "SecretString": "x"},
+        ),
         "INSERT": partiql(INSERT),
         "INSERT an event": partiql(INSERT_EVENT),
         "UPDATE an event": partiql(f"""UPDATE "OrderEvents" SET Event = 'x' WHERE {EVENT_KEY}"""),

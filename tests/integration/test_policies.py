@@ -82,6 +82,10 @@ def test_every_action_and_resource_is_named(given: Given) -> None:
             assert is_ours(resource), resource
 
 
+OF_WEBHOOKS = {"dynamodb:Scan", "dynamodb:UpdateItem"}
+SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orderstream/orderstream/webhooks/*"
+
+
 def is_ours(resource: Any) -> bool:
     """Whether it is a resource of the stack, a prefix in one, or the key that was given."""
     match resource:
@@ -91,8 +95,9 @@ def is_ours(resource: Any) -> bool:
             bucket, _, prefix = text.partition("/")
             is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
             indexes = [f"${{Orders.Arn}}/index/{name}" for name in ("ByCustomer", "ByPending")]
+            indexes += [f"${{WebhookDeliveries.Arn}}/index/{name}" for name in ("ByDue", "ByFailure")]
             return is_prefix or text in ("${DiscardedBatches.Arn}/*", *indexes)
-    return resource in (KEY, BUS)
+    return resource in (KEY, BUS, SECRETS)
 
 
 @DEPLOYMENTS
@@ -112,10 +117,14 @@ def test_no_function_may_remove_an_order_or_a_version_or_change_an_event(given: 
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
         "dynamodb:Query",
+        *OF_WEBHOOKS,
     }
     # Only an order is ever changed, by its events.
     changed = [one["Resource"] for _, one in granted(given) if "dynamodb:PartiQLUpdate" in one["Action"]]
     assert changed == [{"Fn::GetAtt": ["Orders", "Arn"]}]
+    of_webhooks = [one["Resource"] for _, one in granted(given) if OF_WEBHOOKS & {*listed(one["Action"])}]
+    tables = {resource["Fn::GetAtt"][0] for resource in of_webhooks}
+    assert tables <= {"WebhookEndpoints", "WebhookDeliveries"}
     objects = {action for action in actions if action.startswith("s3:")}
     assert objects <= {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 
@@ -147,7 +156,9 @@ def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys
     for stream in streams.values():
         assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
     tables = resources("AWS::DynamoDB::Table", EVERYTHING)
-    assert tables.keys() == {"Orders", "OrderEvents", "TotalsTable"}
+    assert tables.keys() == {
+        *("Orders", "OrderEvents", "TotalsTable", "WebhookEndpoints", "WebhookDeliveries"),
+    }
     for table in tables.values():
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
     for kind, name in (
@@ -182,6 +193,8 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
         "PublishChangesRole": ["dynamodb", "kinesis", "lambda"],
         "ChangesToBusRole": ["kinesis", "sqs"],
         "UpdateTotalsRole": ["dynamodb", "lambda"],
+        "QueueDeliveriesRole": ["dynamodb", "kinesis", "lambda"],
+        "SendDeliveriesRole": ["dynamodb", "lambda", "secretsmanager"],
     }
     assert set(uses) == set(services)
     for name, statement in uses.items():
@@ -206,8 +219,10 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
     assert reserved({}) == dict.fromkeys(("ProcessOrders", "OrdersApi", "CheckPending"))
-    # Schedules bound two of them, and the shards of the table's stream the others.
-    others = dict.fromkeys(("Canary", "CheckPending", "PublishChanges", "UpdateTotals"))
+    # Schedules, the shards of a stream and the number of webhooks bound the others.
+    others = dict.fromkeys(
+        ("Canary", "CheckPending", "PublishChanges", "UpdateTotals", "QueueDeliveries", "SendDeliveries")
+    )
     bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", **others}
     assert reserved(EVERYTHING) == bounded
 

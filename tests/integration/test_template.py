@@ -37,6 +37,8 @@ def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
         "Canary": PROCESS,
         "CheckPending": PROCESS,
         "UpdateTotals": PROCESS,
+        "QueueDeliveries": PROCESS,
+        "SendDeliveries": PROCESS,
         "MaintainArchive": MAINTENANCE,
         "OrdersApi": API,
     }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 # botocore's retry defaults have changed between releases, so set them explicitly. The read timeout exceeds
@@ -160,6 +161,11 @@ class AwsClients:
     @cached_property
     def s3(self) -> S3Client:
         client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def secrets(self) -> SecretsManagerClient:
+        client: SecretsManagerClient = self._client("secretsmanager")
         return client
 
     @cached_property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription, describe_stack
-from orderstream.errors import CloudError, NotFoundError
+from orderstream.errors import CloudError
 
 # The outputs of template.yaml without which no command works.
 _REQUIRED = (
@@ -80,24 +80,30 @@ class Deployment:
     def change_feed(self) -> Deployment:
         """The same deployment with `changes_stream` as its `stream`: to read what is announced.
 
-        Raises NotFoundError if the change feed is off.
+        Raises CloudError if the change feed is off.
         """
-        if not self.changes_stream:
-            raise NotFoundError(
-                f"stack {self.name} has no change feed",
-                hint="orders deploy --parameter ChangeFeed=true announces changes from then on",
-            )
-        return replace(self, resources={**self.resources, "StreamName": self.changes_stream})
+        stream = self._optional("ChangesStreamName", "no change feed", "ChangeFeed")
+        return replace(self, resources={**self.resources, "StreamName": stream})
 
     @property
     def totals_table(self) -> str:
         """The table of the totals. Raises CloudError if the stack has none."""
-        try:
-            return self.resources["TotalsTableName"]
-        except KeyError:
-            raise CloudError(
-                f"stack {self.name} has no totals", hint="orders deploy --parameter Totals=true"
-            ) from None
+        return self._optional("TotalsTableName", "no totals", "Totals")
+
+    @property
+    def webhook_endpoints_table(self) -> str:
+        """The table of webhooks. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookEndpointsTableName")
+
+    @property
+    def webhook_deliveries_table(self) -> str:
+        """The table of what webhooks have to get. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookDeliveriesTableName")
+
+    @property
+    def webhook_sender(self) -> str:
+        """The function that sends to webhooks. Raises CloudError if the stack has none."""
+        return self._of_webhooks("WebhookSenderName")
 
     @property
     def function(self) -> str:
@@ -126,6 +132,16 @@ class Deployment:
     def mapping_id(self) -> str:
         """The UUID of the event source mapping."""
         return self._resource("EventSourceMapping")
+
+    def _of_webhooks(self, output: str) -> str:
+        return self._optional(output, "no webhooks", "ChangeFeed", "Webhooks")
+
+    def _optional(self, output: str, lack: str, *parameters: str) -> str:
+        """The resource of an output that exists if these parameters are true."""
+        if output not in self.resources:
+            wanted = " ".join(f"--parameter {parameter}=true" for parameter in parameters)
+            raise CloudError(f"stack {self.name} has {lack}", hint=f"deploy it: orders deploy {wanted}")
+        return self.resources[output]
 
     def _resource(self, output: str) -> str:
         try:

@@ -38,6 +38,7 @@ from orderstream.cli import (
     trace,
     up,
     waiting,
+    webhooks,
 )
 from orderstream.cli import list as list_
 from orderstream.errors import OrderstreamError
@@ -63,7 +64,7 @@ for panel, commands in PANELS.items():
         for registered in command.app.registered_commands:
             registered.rich_help_panel = panel
         app.add_typer(command.app)
-for group in (model, archive, changes, quarantine, dead_letters, stack):
+for group in (model, archive, changes, webhooks, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
 
 

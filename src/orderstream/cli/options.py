@@ -36,6 +36,7 @@ def _regions() -> list[str]:
     return sorted(regions())
 
 
+WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The id of the webhook.")]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order id.")]
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.", envvar="ORDERS_STACK")]

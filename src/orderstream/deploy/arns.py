@@ -12,6 +12,7 @@ import botocore.session
 
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
+from orderstream.webhooks.signing_secrets import secret_prefix
 
 # The stack in which SAM CLI keeps its bucket for code.
 SAM_STACK = "aws-sam-cli-managed-default"
@@ -75,6 +76,7 @@ def owned_by(
             bus = resolver.text(properties["Target"]) or ""
             own("events", f"{bus}*" if bus.endswith("/") else bus)
     own("lambda", where.arn("lambda", "event-source-mapping:*"))
+    own("secretsmanager", where.arn("secretsmanager", f"secret:{secret_prefix(where.stack)}*"))
     own("events", where.arn("events", f"rule/{where.stack}-*"))
     own("sns", where.arn("sns", f"{where.stack}-*"))
     own("sqs", where.arn("sqs", f"{where.stack}-*"))

@@ -52,12 +52,24 @@ PROCESS = Artifact(
         "orderstream.feed.lambda_handler",
         "orderstream.pending.lambda_handler",
         "orderstream.totals.lambda_handler",
+        "orderstream.webhooks.queue_handler",
+        "orderstream.webhooks.send_handler",
     ),
     _HERE / "requirements-function.lock",
     {
-        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query", "TransactWriteItems"),
+        "dynamodb": (
+            "BatchExecuteStatement",
+            "BatchGetItem",
+            "GetItem",
+            "Query",
+            "Scan",
+            "TransactWriteItems",
+            "UpdateItem",
+        ),
         "kinesis": ("PutRecord", "PutRecords"),
+        "lambda": ("Invoke",),
         "s3": ("GetObject", "PutObject"),
+        "secretsmanager": ("GetSecretValue",),
     },
 )
 MAINTENANCE = Artifact(

@@ -19,6 +19,7 @@ from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 from orderstream.progress import Progress
 from orderstream.sdk.errors import error_code, translate_errors
+from orderstream.webhooks.signing_secrets import delete_secret
 
 # AWS takes up to a minute to disable a mapping, and as long to finish a change already in progress.
 STOP_SECONDS = 180.0
@@ -63,6 +64,9 @@ def destroy(
         _tag_retained(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
         remove_stack(cloud, found.standing.id, target_of(cloud).poll_seconds, progress)
+    for name in found.secrets:
+        tell(f"deleting the secret {name}")
+        delete_secret(cloud.secrets, name)
     if found.code:
         tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
         _add(done, empty_bucket(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
@@ -157,6 +161,7 @@ def _left(after: Inventory, *, delete_data: bool) -> list[str]:
         left.append(f"stack {after.stack}, which is {after.standing.status}")
     if after.code:
         left.append(f"{after.code.versions:,} objects under s3://{after.code.name}/{after.stack}/")
+    left += [f"the secret {name}" for name in after.secrets]
     if delete_data:
         left += [
             f"s3://{one.name} with {one.versions:,} versions and {one.markers:,} delete markers"

@@ -12,8 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
 from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
-from orderstream.deploy.changes import DERIVED
-from orderstream.deploy.retained import find_retained, is_discarded, names_of
+from orderstream.deploy.retained import find_retained, goes_with_the_stack, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
 from orderstream.progress import Progress
@@ -22,6 +21,7 @@ from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.watermark import iterator_age
 from orderstream.sdk.errors import error_code, translate_errors
+from orderstream.webhooks.signing_secrets import secrets_of_stack
 
 BEHIND_SECONDS = 60
 ARCHIVE, DISCARDED = "archive", "discarded batches"
@@ -36,6 +36,8 @@ _FUNCTIONS = (
     "ProcessOrders",
     "PublishChanges",
     "UpdateTotals",
+    "QueueDeliveries",
+    "SendDeliveries",
 )
 
 
@@ -97,6 +99,8 @@ class Inventory:
     pending: PendingWork | None
     logs: tuple[str, ...]
     code: BucketInventory | None
+    # The secrets of webhooks, by name.
+    secrets: tuple[str, ...] = ()
 
     @property
     def is_protected(self) -> bool:
@@ -106,7 +110,7 @@ class Inventory:
     @property
     def is_empty(self) -> bool:
         """Whether nothing exists at all."""
-        return not (self.standing or self.tables or self.buckets or self.logs or self.code)
+        return not (self.standing or self.tables or self.buckets or self.logs or self.code or self.secrets)
 
     @property
     def mapping_id(self) -> str:
@@ -154,8 +158,9 @@ def collect(
         cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})})
     )
     # What goes with the stack is not asked about.
-    derived = {one.physical_id for one in has if one.logical_id in DERIVED}
-    tables = ({one.physical_id for one in has if one.type == _TABLE} | {*left.tables}) - derived
+    tables = {
+        one.physical_id for one in has if one.type == _TABLE and not goes_with_the_stack(one.logical_id)
+    } | {*left.tables}
     names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets}
     if before:
         tables |= {one.name for one in before.tables}
@@ -172,6 +177,7 @@ def collect(
         _undrained(cloud, stack, has, buckets, progress),
         tuple(_logs(cloud, stack, has)),
         code if code and code.versions + code.markers else None,
+        tuple(secrets_of_stack(cloud.secrets, stack)),
     )
 
 

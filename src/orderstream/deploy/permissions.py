@@ -72,6 +72,7 @@ COMMANDS = {
         "PutBucketTagging",
         "PutObject",
     ),
+    "secretsmanager": ("DeleteSecret", "ListSecrets"),
     "tag": ("GetResources", "TagResources"),
 }
 # A caller that may change a role's permissions or trust can do everything that the role could be given.

@@ -87,9 +87,19 @@ def names_in(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Na
     found = [
         (logical_id, one["Type"], resolver.text(one["Properties"].get(NAMING[one["Type"]], {"Ref": ""})))
         for logical_id, one in template["Resources"].items()
-        if one["Type"] in NAMING and resolver.holds(one.get("Condition"))
+        # What goes with its stack is not taken over by the next one.
+        if one["Type"] in NAMING
+        and (one["Type"] == LOG_GROUP or "DeletionPolicy" in one)
+        and resolver.holds(one.get("Condition"))
     ]
     return tuple(Named(logical_id, kind, name) for logical_id, kind, name in found if name)
+
+
+def goes_with_the_stack(logical_id: str) -> bool:
+    """Whether CloudFormation deletes a table or bucket of the template with its stack."""
+    return "DeletionPolicy" not in parameters.document(TEMPLATE)["Resources"].get(
+        logical_id, {"DeletionPolicy": "Retain"}
+    )
 
 
 def find_retained(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> RetainedResources:

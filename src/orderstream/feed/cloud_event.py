@@ -25,7 +25,7 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 # Of the item, what concerns only the pipeline itself.
 _INTERNAL = ("Fingerprint", "NormalizedFingerprint", "ArchiveKey", "EventID", "Pending", "PendingSince")
 # What is left out of an announcement that would be too large.
-_LARGE = ("Items", "AmendedItems", "items", "details")
+LARGE = ("Items", "AmendedItems", "items", "details")
 
 
 def cloud_event(
@@ -65,7 +65,7 @@ def cloud_event(
     if len(body) > most_bytes:
         for part in ("order", "event"):
             if part in data:
-                data[part] = {name: value for name, value in data[part].items() if name not in _LARGE}
+                data[part] = {name: value for name, value in data[part].items() if name not in LARGE}
         data["truncated"] = True
         body = _JSON.encode(found)
     return body

@@ -15,7 +15,14 @@ from ministack.core import lambda_runtime
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from orderstream.local import cloudformation, dynamodb_streams, iam_patches, pipe_patches, request_guard
+from orderstream.local import (
+    cloudformation,
+    dynamodb_streams,
+    iam_patches,
+    pipe_patches,
+    request_guard,
+    table_ttl,
+)
 from orderstream.local.emf import metrics_of_line
 from orderstream.local.patches import Patches, require_attr
 
@@ -284,6 +291,7 @@ def main() -> None:
     change_settings()
     cloudformation.follow_aws()
     dynamodb_streams.follow_aws()
+    table_ttl.follow_aws()
     iam_patches.follow_aws()
     pipe_patches.follow_aws()
     request_guard.install()

@@ -28,7 +28,7 @@ def tail(
 ) -> Iterator[Announced]:
     """What was announced from `since` on, in order for each order; with `follow` also what comes, for ever.
 
-    `order_id` and `condition` restrict it. Raises NotFoundError if the change feed is off.
+    `order_id` and `condition` restrict it. Raises CloudError if the change feed is off.
     """
     feed = deployment.change_feed
     pages = (

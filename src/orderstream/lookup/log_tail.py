@@ -13,7 +13,7 @@ from orderstream.errors import CloudError, NotFoundError
 from orderstream.lookup.function_log import event_pages
 from orderstream.sdk.errors import error_code
 
-Function = Literal["process", "maintenance", "api", "canary", "pending", "changes", "totals"]
+Function = Literal["process", "maintenance", "api", "canary", "pending", "changes", "totals", "queue", "send"]
 
 # The name of each function, without that of the stack, and the parameter that deploys it.
 _NAMES: dict[Function, tuple[str, str]] = {
@@ -24,6 +24,8 @@ _NAMES: dict[Function, tuple[str, str]] = {
     "pending": ("CheckPending", "PendingAlarmMinutes=60"),
     "changes": ("PublishChanges", "ChangeFeed=true"),
     "totals": ("UpdateTotals", "Totals=true"),
+    "queue": ("QueueDeliveries", "Webhooks=true"),
+    "send": ("SendDeliveries", "Webhooks=true"),
 }
 # Events of several log streams arrive late and out of order.
 _LATE = timedelta(seconds=30)

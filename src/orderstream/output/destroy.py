@@ -52,6 +52,8 @@ def print_inventory(found: Inventory, location: Location, *, delete_data: bool, 
         )
     for name in found.logs:
         out.print(f"log group {name}, which Lambda made and no stack keeps; {its_outcome}")
+    for name in found.secrets:
+        out.print(f"secret {name}, of a webhook; goes")
     if found.is_protected:
         problem("it is protected from deletion (DeletionProtection=true)")
     _undrained(found)
@@ -129,6 +131,7 @@ def _document(found: Inventory) -> dict[str, Any]:
         "buckets": [asdict(one) for one in found.buckets],
         "code": asdict(found.code) if found.code else None,
         "logs": list(found.logs),
+        "secrets": list(found.secrets),
         "pending": asdict(found.pending) if found.pending else None,
         "dollars_a_month": found.monthly_cost,
     }

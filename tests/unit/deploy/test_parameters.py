@@ -100,6 +100,7 @@ DEFAULTS = defaults(KNOWN)
         ({"HttpApi": "jwt", "JwtIssuer": "https://issuer.example"}, "HttpApi=jwt needs JwtAudience"),
         ({"HttpApi": "none", "OrderIdsBySender": "prefix"}, "OrderIdsBySender needs the HTTP API"),
         ({"ChangeEventBus": "default"}, "ChangeEventBus needs the change feed"),
+        ({"Webhooks": "true"}, "so ChangeFeed must be true"),
         (
             {"RetentionHours": "24", "MaximumRecordAgeSeconds": "86400"},
             "MaximumRecordAgeSeconds=86400 is not below the 86400 s of RetentionHours=24",
@@ -119,6 +120,7 @@ def test_values_that_go_together_are_taken() -> None:
     token = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops"}
     ensure_agreed(DEFAULTS | token, TEMPLATE)
     ensure_agreed(DEFAULTS | {"HttpApi": "none"}, TEMPLATE)
+    ensure_agreed(DEFAULTS | {"ChangeFeed": "true", "Webhooks": "true"}, TEMPLATE)
     ensure_agreed(DEFAULTS | token | {"OrderIdsBySender": "check"}, TEMPLATE)
 
 

@@ -159,6 +159,17 @@ def test_without_the_parameter_nothing_measures_what_waits_and_nothing_warns_of_
         assert ("EventsWaitingAlarm" in str(board)) == shown
 
 
+def test_a_change_that_a_webhook_has_not_received_for_an_hour_is_told_wherever_it_waits() -> None:
+    alarm = alarms(ChangeFeed="true", Webhooks="true")["webhook-failing"]
+    for found in (
+        {"age": {0: 3601.0}},
+        {"lag": {0: 3_601_000.0}},
+        {"age": {0: 2000.0}, "lag": {0: 2_000_000.0}},
+    ):
+        assert states(alarm, found, [5]) == {5: "ALARM"}
+    assert "ALARM" not in states(alarm, {"age": {0: 3500.0}}, [5]).values()
+
+
 # The mapping that delivers nothing, and the one that does.
 
 

@@ -113,7 +113,7 @@ def test_an_event_is_put_once_by_both_its_keys_and_the_events_of_an_order_are_re
     assert [one.result for one in table.insert(rows, lambda: 60.0)] == [Result.DONE] * 3
     assert [one.result for one in table.insert(rows[:1], lambda: 60.0)] == [Result.EXISTS]
     assert table.read("A") == rows[:2]
-    assert dict(table.read_each(["B", "C"])) == {"B": rows[2:], "C": []}
+    assert dict(table.read_each(["B", "C"], lambda: 60.0)) == {"B": rows[2:], "C": []}
 
 
 def test_many_events_are_read_over_all_pages(dynamo: Any, events_table: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from orderstream.feed.changes import Change, changes_in
 from orderstream.feed.cloud_event import cloud_event
 from orderstream.feed.publisher import Announcement, Publisher
 from orderstream.pipeline import telemetry
+from orderstream.pipeline.concurrency import MOST_THREADS
 from orderstream.pipeline.dynamo import CallFailedError
 from orderstream.pipeline.event_table import EventTable
 from orderstream.pipeline.services import dynamodb_client
@@ -51,7 +53,11 @@ def handle_with(use: FeedServices, event: dict[str, Any], context: Any) -> dict[
     announcements that are repeated by that have the same ids.
     """
     changes = changes_in(event["Records"])
-    events, unread = _read_events(use.events, changes)
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000 - MARGIN_SECONDS
+
+    events, unread = _read_events(use.events, changes, seconds_left)
     # Of an order whose events could not be read nothing is announced, and of no order anything behind it.
     ready = next((n for n, change in enumerate(changes) if change.order_id in unread), len(changes))
     announcements = [
@@ -67,8 +73,7 @@ def handle_with(use: FeedServices, event: dict[str, Any], context: Any) -> dict[
         )
         for change in changes[:ready]
     ]
-    left = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
-    missing, problem = use.publisher.put(announcements, left)
+    missing, problem = use.publisher.put(announcements, seconds_left())
     failed = [changes[n].sequence_number for n in (*sorted(missing), *range(ready, len(changes)))]
     problems = [text for text in (problem, *sorted(set(unread.values()))) if text]
     fields = {
@@ -85,13 +90,13 @@ def handle_with(use: FeedServices, event: dict[str, Any], context: Any) -> dict[
 
 
 def _read_events(
-    table: EventTable, changes: list[Change]
+    table: EventTable, changes: list[Change], seconds_left: Callable[[], float]
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
     """The events of each order that had one, and why those of others could not be read."""
     order_ids = dict.fromkeys(change.order_id for change in changes if (change.after or {}).get("Applied"))
     events: dict[str, list[dict[str, Any]]] = {}
     unread: dict[str, str] = {}
-    for order_id, rows in table.read_each(order_ids):
+    for order_id, rows in table.read_each(order_ids, seconds_left):
         if isinstance(rows, CallFailedError):
             unread[order_id] = str(rows)
         else:
@@ -115,10 +120,11 @@ def services_of(environ: Mapping[str, str]) -> FeedServices:
     )
     session = botocore.session.get_session()
     dynamodb = dynamodb_client(session)
+    each = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="calls").map
     return FeedServices(
         stack,
         f"/orderstream/{stack}",
         environ.get("PERSONAL_DATA") == "true",
-        EventTable(dynamodb, events, OrderTable(dynamodb, table)),
+        EventTable(dynamodb, events, OrderTable(dynamodb, table, each=each)),
         Publisher(stream, producer_client(session)),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from orderstream.pipeline.attributes import attribute_value, plain_value
-from orderstream.pipeline.dynamo import CallFailedError, execute
+from orderstream.pipeline.dynamo import MAX_CONSECUTIVE_FAILURES, CallFailedError, execute
 from orderstream.pipeline.statements import Executed
 from orderstream.pipeline.table import OrderTable, inserts, sizes_of
 
@@ -43,9 +43,30 @@ class EventTable:
                 return rows
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def read_each(self, order_ids: Iterable[str]) -> Iterator[tuple[str, list[Row] | CallFailedError]]:
-        """Each order with its events, or with why they could not be read."""
+    def read_each(
+        self, order_ids: Iterable[str], seconds_left: Callable[[], float]
+    ) -> Iterator[tuple[str, list[Row] | CallFailedError]]:
+        """Each order with its events, or with why they could not be read in the time left."""
+        unread = list(order_ids)
+        failures = 0
+        while unread:
+            failed: dict[str, CallFailedError] = {}
+            for order_id, rows in self._read_once(unread):
+                if isinstance(rows, CallFailedError):
+                    failed[order_id] = rows
+                else:
+                    yield order_id, rows
+            failures = failures + 1 if len(failed) == len(unread) else 1
+            pause = self._statements.pause(failures)
+            unreachable = any(failure.unreachable for failure in failed.values())
+            if unreachable or failures >= MAX_CONSECUTIVE_FAILURES or pause >= seconds_left():
+                yield from failed.items()
+                return
+            if failed:
+                self._statements.sleep(pause)
+            unread = list(failed)
 
+    def _read_once(self, order_ids: Iterable[str]) -> Iterator[tuple[str, list[Row] | CallFailedError]]:
         def read(order_id: str) -> tuple[str, list[Row] | CallFailedError]:
             try:
                 return order_id, self.read(order_id)

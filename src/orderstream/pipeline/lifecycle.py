@@ -82,7 +82,7 @@ class Lifecycle:
         Raises CloudError if a table cannot be used at all.
         """
         items = self._orders.read(_order_ids(rows), seconds_left, OF_STATE)
-        refused = self._beyond_limit(rows, items)
+        refused = self._beyond_limit(rows, items, seconds_left)
         first: dict[tuple[str, str], int] = {}
         for index, row in enumerate(rows):
             if index not in refused:
@@ -146,7 +146,7 @@ class Lifecycle:
         present = [order_id for order_id in there if order_id not in settled.waiting]
         plans = {
             order_id: self._plan(items[order_id], rows)
-            for order_id, rows in self._read_events(present, settled)
+            for order_id, rows in self._read_events(present, settled, seconds_left)
         }
         while plans := {order_id: plan for order_id, plan in plans.items() if plan.is_due}:
             states = [plan.next_state(self._transitions) for plan in plans.values()]
@@ -168,9 +168,11 @@ class Lifecycle:
     def _plan(self, item: Item, rows: Sequence[Row]) -> Plan:
         return Plan(item, rows)
 
-    def _read_events(self, order_ids: Sequence[str], settled: Settled) -> Iterator[tuple[str, list[Row]]]:
+    def _read_events(
+        self, order_ids: Sequence[str], settled: Settled, seconds_left: Callable[[], float]
+    ) -> Iterator[tuple[str, list[Row]]]:
         """The events of each order; those that cannot be read have failed."""
-        for order_id, rows in self._events.read_each(order_ids):
+        for order_id, rows in self._events.read_each(order_ids, seconds_left):
             if isinstance(rows, CallFailedError):
                 settled.failed[order_id] = str(rows)
             else:
@@ -181,7 +183,7 @@ class Lifecycle:
     ) -> list[str]:
         """Leave a placeholder for each order that is not there; return those that came meanwhile."""
         placeholders = []
-        for order_id, rows in self._read_events(order_ids, settled):
+        for order_id, rows in self._read_events(order_ids, settled, seconds_left):
             # None if they were erased meanwhile.
             if rows:
                 since = min(row["ReceivedAt"] for row in rows)
@@ -210,13 +212,15 @@ class Lifecycle:
 
         return self._orders.statements.execute(render, sizes_of(states), seconds_left)
 
-    def _beyond_limit(self, rows: Sequence[Row], items: Mapping[str, Item]) -> set[int]:
+    def _beyond_limit(
+        self, rows: Sequence[Row], items: Mapping[str, Item], seconds_left: Callable[[], float]
+    ) -> set[int]:
         """The indices of new events of orders that have as many as an order can have."""
         refused: set[int] = set()
         waiting = [i for i in _order_ids(rows) if i in items and is_placeholder(items[i])]
         known = {
             order_id: {row["Position"] for row in found}
-            for order_id, found in self._events.read_each(waiting)
+            for order_id, found in self._events.read_each(waiting, seconds_left)
             if not isinstance(found, CallFailedError)
         }
         for index, row in enumerate(rows):

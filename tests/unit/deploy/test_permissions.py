@@ -141,7 +141,7 @@ def test_with_a_boundary_no_role_is_made_or_changed_without_it() -> None:
         for one in expanded(EVERYTHING | {"PermissionsBoundary": BOUNDARY})["Resources"].values()
         if one["Type"] == "AWS::IAM::Role"
     ]
-    assert len(roles) == 8 and {role["PermissionsBoundary"] for role in roles} == {BOUNDARY}
+    assert len(roles) == 10 and {role["PermissionsBoundary"] for role in roles} == {BOUNDARY}
 
 
 def test_roles_are_passed_to_lambda_and_pipes_alone() -> None:

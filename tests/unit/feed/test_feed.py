@@ -258,10 +258,19 @@ def test_without_the_events_of_an_order_nothing_of_it_and_nothing_behind_it_is_a
         sent(1, "A", **ORDER), sent(2, "B", **ORDER), sent(3, "A", event="paid"), sent(4, "B", event="paid")
     )
     feed.dynamo.failing_calls = iter([api_error("ThrottlingException")])
-    failed = feed.announce(feed.dynamo.records)
+    # Without time for a second attempt.
+    failed = feed.announce(feed.dynamo.records, 3.0)
     numbers = [one["dynamodb"]["SequenceNumber"] for one in feed.dynamo.records]
     assert failed == numbers[numbers.index(failed[0]) :]
     assert feed.announce(feed.dynamo.records) == []
+
+
+def test_events_that_cannot_be_read_at_once_are_read_again_while_there_is_time() -> None:
+    feed = Feed()
+    feed.run(sent(1, "A", **ORDER), sent(2, "A", event="paid"))
+    feed.dynamo.failing_calls = iter([api_error("ThrottlingException")] * 2)
+    assert feed.announce(feed.dynamo.records) == []
+    assert [one["id"] for one in feed.announced] == ["A/1", "A/2"]
 
 
 def test_the_log_counts_announcements_and_names_nobody() -> None:

@@ -98,7 +98,7 @@ def test_an_empty_span_is_refused() -> None:
 def test_a_stack_without_totals_says_how_to_have_them() -> None:
     with pytest.raises(CloudError, match="has no totals") as refused:
         read_totals(deployment(Table(0)), TimeRange(NOW), (), progress=no_progress)
-    assert refused.value.hint == "orders deploy --parameter Totals=true"
+    assert refused.value.hint == "deploy it: orders deploy --parameter Totals=true"
 
 
 def test_totals_that_are_being_rebuilt_say_so() -> None:

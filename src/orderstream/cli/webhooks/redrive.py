@@ -17,7 +17,7 @@ app = typer.Typer()
 @app.command(epilog="Example: orders webhooks redrive wh-0123456789ab --order A-1001")
 def redrive(
     webhook_id: options.WebhookId,
-    order_id: Annotated[str | None, typer.Option("--order", help="Only the order with this id.")] = None,
+    order: Annotated[str | None, options.ORDER] = None,
     as_json: options.AsJson = False,
     env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
@@ -30,5 +30,5 @@ def redrive(
     """
     found, _ = find_to_change(stack, region, profile)
     with console.progress() as progress:
-        redriven = WebhookAdmin(found).redrive(webhook_id, order_id, progress)
+        redriven = WebhookAdmin(found).redrive(webhook_id, order, progress)
     show.print_redriven(webhook_id, redriven, as_json=as_json)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import takewhile
+from itertools import count, takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,13 @@ class FeedStage(Stage):
 
 
 def play_feed(
-    stage: FeedStage, *, orders: int, rate: float, pauses: tuple[float, float] = (1, 4)
+    stage: FeedStage, *, orders: int, rate: float, share: float = 1.0, pauses: tuple[float, float] = (1, 4)
 ) -> FeedOutcome:
-    """Send so many orders with their events at this rate, while everything goes wrong now and then.
+    """Send so many orders at this rate, a share of them with events, while everything goes wrong.
 
     A function is killed after each of the `pauses` (seconds).
     """
-    traffic = lives(orders)
+    traffic = lives(orders, share)
     folder = stage.work_dir / "consumer"
     folder.mkdir()
     with stage.announcing() as feed, _consumer(stage, folder) as consumer_kills:
@@ -111,9 +111,13 @@ def play_feed(
     )
 
 
-def lives(orders: int) -> list[Sample]:
-    """Orders with their events, some sent twice, late or early, and some that are not valid."""
-    endless = samples(19, bad_share=0.01, duplicate_share=0.03, conflict_share=0.01, lives=True)
+def lives(orders: int, share: float = 1.0) -> list[Sample]:
+    """Orders, some sent twice and some not valid; a share of them with events, some of these late or early."""
+    shares = {"bad_share": 0.01, "duplicate_share": 0.03, "conflict_share": 0.01}
+    whole, alone = samples(19, lives=True, **shares), samples(20, **shares)
+    dice = random.Random(19)
+    # Most records of whole lives are events.
+    endless = (next(whole if dice.random() < 4 * share / (1 + 3 * share) else alone) for _ in count())
     known = 0
 
     def counted(sample: Sample) -> bool:
@@ -182,6 +186,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.feed", description=__doc__)
     parser.add_argument("--orders", type=int, default=2500, help="orders (default: 2500)")
     parser.add_argument("--rate", type=float, default=200, help="records a second (default: 200)")
+    parser.add_argument("--lives", type=float, default=1, help="share of orders with events (default: 1)")
     parser.add_argument(
         "--kill-every",
         type=float,
@@ -193,7 +198,9 @@ def main() -> int:
     progress("starting the local cloud, with proxies before it")
     begun = time.monotonic()
     with FeedStage() as stage:
-        outcome = play_feed(stage, orders=arguments.orders, rate=arguments.rate, pauses=pauses)
+        outcome = play_feed(
+            stage, orders=arguments.orders, rate=arguments.rate, share=arguments.lives, pauses=pauses
+        )
     for fault in outcome.faults:
         progress(f"  {fault}")
     accounts = outcome.accounts

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import count, takewhile
 from multiprocessing import get_context
 from pathlib import Path
@@ -112,9 +113,9 @@ def play_feed(
 
 
 def lives(orders: int, share: float = 1.0) -> list[Sample]:
-    """Orders, some sent twice and some not valid; a share of them with events, some of these late or early."""
-    shares = {"bad_share": 0.01, "duplicate_share": 0.03, "conflict_share": 0.01}
-    whole, alone = samples(19, lives=True, **shares), samples(20, **shares)
+    """Orders, some sent twice and some not valid; a share of them with events, also late and early ones."""
+    with_shares = partial(samples, bad_share=0.01, duplicate_share=0.03, conflict_share=0.01)
+    whole, alone = with_shares(19, lives=True), with_shares(20)
     dice = random.Random(19)
     # Most records of whole lives are events.
     endless = (next(whole if dice.random() < 4 * share / (1 + 3 * share) else alone) for _ in count())

@@ -6,7 +6,12 @@ DOCS = PROJECT / "docs"
 EXPLANATION = DOCS / "explanation"
 RESULTS = DOCS / "performance.json"
 PICTURE = DOCS / "performance.png"
-SCREENSHOTS = {"light": DOCS / "live-light.png", "dark": DOCS / "live-dark.png"}
+# Of pages of the dashboard, as wide as a desktop shows them.
+SCREENSHOTS = {
+    (page, scheme): DOCS / f"{page}-{scheme}.png"
+    for page in ("live", "timeline")
+    for scheme in ("light", "dark")
+}
 # Those that no page of docs/ shows.
 BUILT_SCREENSHOTS = PROJECT / "build" / "dashboard"
 # The tables of each benchmark are on its page, between two marks `<!-- NAME -->`.

@@ -45,7 +45,7 @@ def take_all(minutes: float) -> None:
     if program is None:
         raise OrderstreamError("there is no chromium here", hint="apt-get install chromium")
     BUILT_SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    with local_cloud() as cloud, _traffic(cloud), sync_playwright() as playwright:
+    with local_cloud({"Totals": "true"}) as cloud, _traffic(cloud), sync_playwright() as playwright:
         app = FastAPI()
         path = add_page(app, cloud.cloud, cloud.deployment.name)
         with Server(app, free_port()) as server:
@@ -54,9 +54,10 @@ def take_all(minutes: float) -> None:
             for (name, page), scheme, (size, width) in product(
                 _pages(cloud).items(), ("light", "dark"), WIDTHS.items()
             ):
-                # The documentation shows the live page; the others are to be looked at.
-                usual = BUILT_SCREENSHOTS / f"{name}-{scheme}-{size}.png"
-                picture = SCREENSHOTS[scheme] if (name, size) == ("live", "wide") else usual
+                # The documentation shows some; the others are to be looked at.
+                picture = BUILT_SCREENSHOTS / f"{name}-{scheme}-{size}.png"
+                if size == "wide":
+                    picture = SCREENSHOTS.get((name, scheme), picture)
                 _take(browser, server.url + path + page.path, page.text, scheme, width, picture)
                 progress(f"{picture.name}: {picture.stat().st_size:,} bytes")
             browser.close()
@@ -83,6 +84,7 @@ def _pages(cloud: LocalCloud) -> dict[str, _Page]:
         "order": _Page(links.order(order_id), "Everything that happened"),
         "timeline": _Page(links.order(timeline), "may not follow"),
         "waiting": _Page(links.waiting(), "A-1001"),
+        "totals": _Page(links.totals(), "EUR"),
         "quarantine": _Page(links.quarantine(), "records"),
         "record": _Page(links.quarantined(record.line.event_id), "The order, as it will be sent"),
         "send": _Page(links.send(), "What is sent"),

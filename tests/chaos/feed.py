@@ -98,7 +98,7 @@ def play_feed(
         with _EVERYTHING.trouble(stage) as injected, function_killed(stage, pauses) as kills:
             sent = stage.send(traffic, len(traffic) / rate)
             # What waits behind the faults takes its time too.
-            stage.await_processed(sent, PATIENCE_SECONDS + 2 * len(traffic) / rate)
+            stage.await_processed(sent, PATIENCE_SECONDS + 8 * len(traffic) / rate)
             faults, function_kills = sum(injected()), kills()[0]
         found = _settled(lambda: account(stage, folder, traffic))
         feed.check()

@@ -17,6 +17,7 @@ from orderstream.deploy import destroy as destroying
 from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.inventory import collect
+from orderstream.deploy.retained import goes_with_the_stack
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
 from orderstream.sdk.errors import translate_errors
@@ -142,7 +143,9 @@ def adoption(context: Context) -> Evidence:
     kept = sorted(
         change.logical_id
         for change in plan.changes
-        if change.is_stateful and change.type != "AWS::Kinesis::Stream"
+        if change.is_stateful
+        and change.type != "AWS::Kinesis::Stream"
+        and not goes_with_the_stack(change.logical_id)
     )
     expect(adopted == kept, f"adopted were {adopted}, not {kept}")
     after = accounted(context).counts

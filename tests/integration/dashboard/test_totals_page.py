@@ -45,7 +45,7 @@ def test_the_totals_of_the_last_hour_are_shown_and_follow(
     orders = OrdersHere(summing.environment)
     send(summing, customer_id=HOSTILE, amount="1234.50", currency="EUR")
     paid = send(summing, customer_id="c", amount="10", currency="USD")
-    awaited(lambda: HOSTILE in orders("totals", "--by", "customer").stdout)
+    awaited(lambda: HOSTILE in orders("totals", "--by", "customer").stdout, 120)
     with (
         browsers.dashboard(summing.environment, tmp_path) as url,
         browsers.opened(browser, url) as (page, _),

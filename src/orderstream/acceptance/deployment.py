@@ -14,6 +14,7 @@ from orderstream.acceptance.traffic import accounted, await_stored, new_orders, 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
+from orderstream.deploy.changes import STATEFUL_TYPES
 from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.inventory import collect
@@ -143,8 +144,7 @@ def adoption(context: Context) -> Evidence:
     kept = sorted(
         change.logical_id
         for change in plan.changes
-        if change.is_stateful
-        and change.type != "AWS::Kinesis::Stream"
+        if change.type in STATEFUL_TYPES - {"AWS::Kinesis::Stream"}
         and not goes_with_the_stack(change.logical_id)
     )
     expect(adopted == kept, f"adopted were {adopted}, not {kept}")

@@ -52,7 +52,7 @@ def announced_change(body: bytes, sequence_number: str) -> AnnouncedChange | Non
     try:
         found = _EVENT.decode(body)
         body.decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if not found.type.startswith(TYPE) or not found.subject or found.data.version < 1:
         return None

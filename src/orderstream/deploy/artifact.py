@@ -123,18 +123,18 @@ def build(
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     _install_libraries(artifact, target, platform or ("--python", sys.executable), project)
-    entries = [(SOURCES, entry, OURS) for entry in artifact.entries]
+    parts = [(SOURCES, artifact.entries, OURS)]
     if project:
-        entries.append((project.root, project.module, top_level(project.root)))
-    for sources, entry, ours in entries:
-        _copy(sources, target, own_modules(sources, entry, ours).values())
+        parts.append((project.root, (project.module,), top_level(project.root)))
+    for sources, entries, ours in parts:
+        _copy(sources, target, own_modules(sources, entries, ours).values())
     no_bytecode = ""
     if platform:
         no_bytecode = compile_for(LAMBDA_PYTHON, target)
     else:
         compile_all(target)
-    for _, entry, ours in entries:
-        ensure_fit(target, entry, runs_here=not platform, ours=ours)
+    for _, entries, ours in parts:
+        ensure_fit(target, entries, runs_here=not platform, ours=ours)
     return measure(artifact.code_uri.name, target, no_bytecode)
 
 

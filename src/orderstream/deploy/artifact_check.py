@@ -12,8 +12,10 @@ from orderstream.project.imports import OURS, unresolved
 MOST_BYTES = 250 * 2**20
 
 
-def ensure_fit(folder: Path, entry: str, *, runs_here: bool, ours: Collection[str] = OURS) -> None:
-    """Raise OrderstreamError if Lambda could not import `entry` from `folder`, or would reject its size.
+def ensure_fit(
+    folder: Path, entries: Collection[str], *, runs_here: bool, ours: Collection[str] = OURS
+) -> None:
+    """Raise OrderstreamError if Lambda could not import `entries` from `folder`, or would reject its size.
 
     `ours` are the top-level modules whose imports are checked.
 
@@ -23,23 +25,23 @@ def ensure_fit(folder: Path, entry: str, *, runs_here: bool, ours: Collection[st
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > MOST_BYTES:
         raise OrderstreamError(
-            f"{entry} takes {size / 2**20:,.0f} MB with its libraries; Lambda takes 250 MB",
+            f"{folder.name} takes {size / 2**20:,.0f} MB with its libraries; Lambda takes 250 MB",
             hint="which library has grown? compare the lock file with the last one",
         )
-    missing = unresolved(folder, entry, ours)
+    missing = unresolved(folder, entries, ours)
     if missing:
         raise OrderstreamError(
-            f"{entry} could not be imported in Lambda: {'; '.join(missing)}",
+            f"{folder.name} could not be imported in Lambda: {'; '.join(missing)}",
             hint="is the library in the lock file?",
         )
     if runs_here:
-        _import_alone(folder, entry)
+        _import_alone(folder, entries)
 
 
-def _import_alone(folder: Path, entry: str) -> None:
-    program = f"import sys; sys.path[:0] = [{str(folder)!r}]; import {entry}"
+def _import_alone(folder: Path, entries: Collection[str]) -> None:
+    program = f"import sys; sys.path[:0] = [{str(folder)!r}]; import {', '.join(entries)}"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise OrderstreamError(f"{entry} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
+        raise OrderstreamError(f"{folder.name} cannot be imported: {done.stderr.strip().splitlines()[-1]}")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,16 @@ def build_all(
 
     Raises OrderstreamError.
     """
-    # SAM CLI resolves CodeUri from the template's folder. It reads the template seven times, and YAML slowly.
     work_dir.mkdir(parents=True, exist_ok=True)
     project = current_project()
     # A mistake in the model is reported before anything is built.
-    (work_dir / _AS_JSON).write_text(json.dumps(rendered(document(TEMPLATE))))
+    template = rendered(document(TEMPLATE))
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # SAM CLI would zip the folder again for each function that has its code.
+            resource["Properties"]["CodeUri"] += ".zip"
+    # SAM CLI resolves CodeUri from the template's folder. It reads the template seven times, and YAML slowly.
+    (work_dir / _AS_JSON).write_text(json.dumps(template))
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform, project)]
     for artifact, parameter in ((MAINTENANCE, "ArchiveMaintenance"), (API, "HttpApi")):
         folder = work_dir / artifact.code_uri
@@ -46,7 +52,19 @@ def build_all(
             # large.
             folder.mkdir(parents=True)
             (folder / "README").write_text(f"Not built, and not deployed: {parameter} is none.\n")
+    for artifact in (PROCESS, MAINTENANCE, API):
+        _zip(work_dir / artifact.code_uri)
     return tuple(built)
+
+
+def _zip(folder: Path) -> None:
+    """Zip a folder next to it; the same files make the same bytes."""
+    with zipfile.ZipFile(f"{folder}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
+            # Lambda runs as another user than the one who owns the files.
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) -> dict[str, Any]:

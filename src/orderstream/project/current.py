@@ -31,7 +31,7 @@ def model_digest() -> str:
     if project is None:
         return ""
     whole = hashlib.blake2b(digest_size=8)
-    files = own_modules(project.root, project.module, top_level(project.root)).values()
+    files = own_modules(project.root, [project.module], top_level(project.root)).values()
     for file in sorted({*files, *filter(None, [project.lock])}):
         whole.update(f"{file.relative_to(project.root).as_posix()}\0".encode() + file.read_bytes() + b"\0")
     return whole.hexdigest()

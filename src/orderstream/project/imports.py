@@ -9,14 +9,14 @@ from pathlib import Path
 OURS = frozenset({"orderstream"})
 
 
-def own_modules(folder: Path, entry: str, ours: Collection[str] = OURS) -> dict[str, Path]:
-    """The modules in `folder` that `entry` can import, with their files; `entry` is one.
+def own_modules(folder: Path, entries: Collection[str], ours: Collection[str] = OURS) -> dict[str, Path]:
+    """The modules in `folder` that the `entries` can import, with their files; they are among them.
 
     `ours` are the top-level packages and modules that count. Includes imports in functions and the packages
     that contain a module, but not imports for type checkers.
     """
     found: dict[str, Path] = {}
-    waiting = [entry]
+    waiting = list(entries)
     while waiting:
         module = waiting.pop()
         file = _file_of(folder, module)
@@ -30,13 +30,12 @@ def own_modules(folder: Path, entry: str, ours: Collection[str] = OURS) -> dict[
     return found
 
 
-def unresolved(folder: Path, entry: str, ours: Collection[str] = OURS) -> list[str]:
-    """The unresolvable imports of all modules of `ours` that `entry` can reach: "MODULE imports NAME"."""
-    if _file_of(folder, entry) is None:
-        return [f"there is no {entry}"]
-    return sorted(
+def unresolved(folder: Path, entries: Collection[str], ours: Collection[str] = OURS) -> list[str]:
+    """The unresolvable imports of all modules of `ours` that `entries` can reach: "MODULE imports NAME"."""
+    missing = [f"there is no {entry}" for entry in entries if _file_of(folder, entry) is None]
+    return missing or sorted(
         f"{module} imports {f'{base}.{name}' if name else base}"
-        for module, file in own_modules(folder, entry, ours).items()
+        for module, file in own_modules(folder, entries, ours).items()
         for base, name in imports_of(file)
         if base.split(".")[0] not in sys.stdlib_module_names
         and (_file_of(folder, base) is None or not _has(folder, base, name, ours))

@@ -46,7 +46,7 @@ def folder_with(folder: Path, **modules: str) -> Path:
 
 
 def test_imports_that_lead_somewhere_are_fine_in_functions_and_libraries_too(tmp_path: Path) -> None:
-    assert unresolved(folder_with(tmp_path), "orderstream.handler") == []
+    assert unresolved(folder_with(tmp_path), ["orderstream.handler"]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_imports_that_lead_somewhere_are_fine_in_functions_and_libraries_too(tmp
 )
 def test_an_import_that_leads_nowhere_is_named_also_behind_a_lazy_one(tmp_path: Path, statement: str) -> None:
     folder = folder_with(tmp_path, orderstream__room__lazy_py=f"def work():\n    {statement}\n")
-    (found,) = unresolved(folder, "orderstream.handler")
+    (found,) = unresolved(folder, ["orderstream.handler"])
     assert found.startswith("orderstream.room.lazy imports ") and "gone" in found
     with pytest.raises(OrderstreamError, match="could not be imported in Lambda"):
-        ensure_fit(folder, "orderstream.handler", runs_here=False)
+        ensure_fit(folder, ["orderstream.handler"], runs_here=False)
 
 
 def test_a_handler_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert unresolved(tmp_path, "orderstream.handler") == ["there is no orderstream.handler"]
+    assert unresolved(tmp_path, ["orderstream.handler"]) == ["there is no orderstream.handler"]
 
 
 def test_what_runs_here_is_really_imported(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, orderstream__handler_py="raise ValueError('on purpose')\n")
-    ensure_fit(folder, "orderstream.handler", runs_here=False)
+    ensure_fit(folder, ["orderstream.handler"], runs_here=False)
     with pytest.raises(OrderstreamError, match="on purpose"):
-        ensure_fit(folder, "orderstream.handler", runs_here=True)
+        ensure_fit(folder, ["orderstream.handler"], runs_here=True)
 
 
 def test_what_lambda_would_refuse_for_its_size_is_refused(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_lambda_would_refuse_for_its_size_is_refused(tmp_path: Path) -> Non
         # A hole: it takes no room on the disk.
         file.truncate(artifact_check.MOST_BYTES)
     with pytest.raises(OrderstreamError, match="Lambda takes 250 MB"):
-        ensure_fit(folder, "orderstream.handler", runs_here=False)
+        ensure_fit(folder, ["orderstream.handler"], runs_here=False)
 
 
 def test_the_hash_is_over_names_and_contents(tmp_path: Path) -> None:

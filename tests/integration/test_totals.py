@@ -20,7 +20,8 @@ from tests.integration.conftest import Orders, awaited
 from tests.integration.stored_orders import deployment_of, stored
 from tests.integration.up import up
 
-pytestmark = pytest.mark.system
+# Two deployments and two starts take long on a busy machine.
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 Row = dict[str, Any]
 # A customer that tries to be the key of another bucket, and to look like another line.

@@ -30,8 +30,7 @@ from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
 from tests.integration.up import Up, up
 
-# Each deployment packages with SAM CLI, which takes long on a busy machine.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 BUCKETS = ["order-data-archive", "order-data-discarded-000000000001-us-east-1-an"]
 
 

@@ -19,7 +19,7 @@ from orderstream import __version__
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 UV = find_uv_bin()
 # What issue by issue may grow, but not unseen.

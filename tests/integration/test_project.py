@@ -225,7 +225,6 @@ def ensure_a_mistake_is_told_at_once_with_file_and_line(orders: Orders, project:
 
 
 @pytest.mark.system
-@pytest.mark.timeout(600)
 def test_a_project_from_its_first_order_to_its_edited_model(tmp_path: Path) -> None:
     project = tmp_path / "marketplace"
     shutil.copytree(PROJECT / "examples" / "marketplace", project)
@@ -256,7 +255,6 @@ NEW_TICKET: dict[str, Any] = OLD_TICKET | {
 
 
 @pytest.mark.system
-@pytest.mark.timeout(600)
 def test_an_archive_of_all_versions_is_verified_queried_compacted_and_replayed(tmp_path: Path) -> None:
     project = tmp_path / "tickets"
     shutil.copytree(PROJECT / "examples" / "tickets", project)

@@ -20,8 +20,7 @@ from tests.integration.conftest import Orders, awaited
 from tests.integration.stored_orders import deployment_of, stored
 from tests.integration.up import up
 
-# Two deployments and two starts take long on a busy machine.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 Row = dict[str, Any]
 # A customer that tries to be the key of another bucket, and to look like another line.

@@ -21,11 +21,11 @@ _CHARTS = """() => [...document.querySelectorAll('.nicegui-echart')]
   .map(one => getElement(Number(one.id.slice(1))).chart?.getOption())
   .filter(one => one && one.xAxis && one.xAxis[0].type === 'time')"""
 _MARKS = f"() => ({_CHARTS})().map(one => one.series[0].markArea.data)"
-# What is wider than its box, where that is not the browser's own text field.
+# What is wider than its box, where that is not the browser's own text field or the trace of a click.
 _CUT = """() => [document.documentElement, ...document.body.querySelectorAll('*')]
   .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
   .filter(one => one === document.documentElement || getComputedStyle(one).overflowX !== 'visible')
-  .filter(one => !['INPUT', 'TEXTAREA'].includes(one.tagName) && !one.closest('.q-field__native'))
+  .filter(one => !['INPUT', 'TEXTAREA'].includes(one.tagName) && !one.closest('.q-field__native, .q-ripple'))
   .map(one => `${one.tagName} ${one.className} ${one.scrollWidth} > ${one.clientWidth}: ${one.innerText}`)"""
 
 

@@ -16,7 +16,7 @@ from orderstream.progress import no_progress
 from orderstream.recovery import totals as recovery
 from orderstream.storage.totals import scan_buckets, state_of
 from orderstream.totals.contribution import Bucket, Sums, added, contribution
-from tests.integration.conftest import Orders, awaited
+from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.stored_orders import deployment_of, stored
 from tests.integration.up import up
 
@@ -90,7 +90,7 @@ def test_the_totals_are_those_of_the_table_and_of_sql_though_everything_is_kille
 ) -> None:
     state = ("--state-dir", str(tmp_path / "cloud"))
     with up(tmp_path, "--empty", *state) as first:
-        orders = first.await_ready()
+        orders = OrdersHere(first.await_ready().environment)
         orders("deploy", "--yes")
         refused = orders("totals", status=3).stderr
         assert "has no totals" in refused and "--parameter Totals=true" in refused
@@ -120,7 +120,7 @@ def test_the_totals_are_those_of_the_table_and_of_sql_though_everything_is_kille
         orders(*_SIMULATE, "--seed", "2", "--lives")
         assert first.stop(signal.SIGKILL) == -signal.SIGKILL
     with up(tmp_path, *state) as second:
-        orders = second.await_ready()
+        orders = OrdersHere(second.await_ready().environment)
         deployment = deployment_of(orders)
         orders(*_SIMULATE, "--seed", "3", "--lives")
         for event in ("paid", "refunded"):

@@ -18,6 +18,7 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.deploy.parameter_sets import SETS
 from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
@@ -104,6 +105,14 @@ def test_units_and_throttles_of_tables_and_indexes_are_told_beside_what_is_provi
     tables = StatusCollector(deployment).collect(NOW).tables
     assert tables and tables.billing == "on-demand"
     assert {load.write_capacity for load in tables.loads} == {None}
+
+
+def test_a_small_stack_has_seven_alarms_and_its_status(cloud: AwsClients) -> None:
+    deployment = deployed.deploy(cloud, **SETS["small"])
+    said = OrdersHere(environment_of(cloud))("status").stdout
+    assert "none of 7 alarms" in said and "1 shard, provisioned" in said and "tables on demand" in said
+    assert not cloud.cloudwatch.list_dashboards()["DashboardEntries"]
+    assert StatusCollector(deployment).collect(NOW).shards.count == 1
 
 
 class Distributing:

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,10 @@ app = typer.Typer()
 @app.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveMaintenance=compact")
 def deploy(
     parameter: options.Parameters = None,
+    parameter_set: Annotated[
+        Literal["small"] | None,
+        typer.Option(help="Parameters for a purpose, which --parameter and the project override."),
+    ] = None,
     rollback: Annotated[
         bool,
         typer.Option(
@@ -71,13 +75,15 @@ def deploy(
     bucket would be removed or replaced, unless --yes. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
+    from orderstream.deploy.parameter_sets import SETS
     from orderstream.deploy.parameters import checked
 
-    values = checked(parameter or (), environment.parameters())
+    chosen = SETS[parameter_set] if parameter_set else {}
+    values = checked(parameter or (), {**chosen, **environment.parameters()})
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     if rollback:
-        if parameter:
+        if parameter or parameter_set:
             raise InputError("--rollback does not change parameters", hint="roll back first, then deploy")
         _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
         return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.deploy.table_inventory import table_inventory
 from orderstream.pipeline.attributes import attribute_value
 from orderstream.storage.orders import Item, by_customer, list_orders, page_of_orders
 from tests.integration import deployed
@@ -46,6 +48,10 @@ def test_tables_are_provisioned_with_their_floors_and_go_back_to_on_demand(cloud
     assert (capacity(orders), capacity(events)) == ((20, 3), (2, 3))
     indexes = {one["IndexName"]: capacity(one) for one in orders["GlobalSecondaryIndexes"]}
     assert indexes == {"ByCustomer": (20, 3), "ByPending": (1, 1)}
+    left = table_inventory(cloud, deployment.table)
+    assert left and (left.write_units, left.read_units) == (41, 7)
+    # 42.4 units of $0.00065 for 730 hours.
+    assert left.monthly_cost == Decimal("20.1188")
     assert scaled(cloud) == {
         f"table/{name}|dynamodb:{kind}:{dimension}CapacityUnits|dynamodb"
         for name, kind in (
@@ -59,6 +65,8 @@ def test_tables_are_provisioned_with_their_floors_and_go_back_to_on_demand(cloud
     deployment = deployed.deploy(cloud)
     assert described(deployment)["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert described(deployment)["TableClassSummary"]["TableClass"] == "STANDARD"
+    left = table_inventory(cloud, deployment.table)
+    assert left and left.monthly_cost == left.write_units == 0
     assert not scaled(cloud)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args, get_type_hints
 
+from typer.testing import CliRunner
+
+from orderstream.cli import app
 from orderstream.cli.deploy import deploy
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameter_sets import SETS
 from orderstream.deploy.parameters import declared, defaults, ensure_agreed, ensure_valid
 from orderstream.deploy.rollback_alarm import ALARM
+from orderstream.errors import InputError
+from orderstream.project.config import FILE
+from orderstream.project.current import work_in
 from tests.integration.expanded import expanded, resources
 
 KNOWN = declared(TEMPLATE)
@@ -21,6 +28,23 @@ def test_every_set_is_valid_and_can_be_chosen() -> None:
         ensure_agreed(defaults(KNOWN) | dict(values), TEMPLATE)
     chosen = get_type_hints(deploy)["parameter_set"]
     assert get_args(get_args(chosen)[0]) == tuple(SETS)
+
+
+def refusal(*arguments: str, project: str = "") -> str:
+    """Why the command line refuses a value, before it asks anything of a cloud."""
+    runner = CliRunner(env={"ORDERS_PROJECT": project})
+    error = runner.invoke(app, ["deploy", "--parameter-set", "small", *arguments]).exception
+    assert isinstance(error, InputError)
+    return error.message
+
+
+def test_options_and_the_project_override_a_set(tmp_path: Path) -> None:
+    assert "ShardCount must be 0 or more, not '-1'" in refusal("--parameter", "ShardCount=-1")
+    (tmp_path / FILE).write_text("[parameters]\nShardCount = -2\n")
+    try:
+        assert "not '-2'" in refusal(project=str(tmp_path))
+    finally:
+        work_in(None)
 
 
 def test_the_alarms_of_small_are_those_that_the_free_tier_covers_and_an_update_is_watched() -> None:

@@ -21,7 +21,8 @@ from orderstream.capacity.plan import CapacityPlan
 from orderstream.capacity.traffic import SimulationResult
 from orderstream.client import RecordMetadata
 from orderstream.deploy.adoption import AdoptionResult
-from orderstream.deploy.inventory import BucketInventory, PendingWork, TableInventory
+from orderstream.deploy.inventory import BucketInventory, PendingWork
+from orderstream.deploy.table_inventory import TableInventory
 from orderstream.doctor.checklist import Diagnosis
 from orderstream.lookup.log_tail import LogEvent
 from orderstream.lookup.order_history import HistoryEvent, OrderHistory

@@ -47,6 +47,7 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     },
     DOCS / "reference" / "parameters.md": {
         "parameters": parameters.parameters,
+        "sets": parameters.sets,
         "rules": parameters.rules,
         "outputs": parameters.outputs,
     },

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orderstream.deploy.artifact import TEMPLATE
+from orderstream.deploy.parameter_sets import SETS
 from orderstream.deploy.parameters import Parameter, declared, document
 from reference.markdown import code, table
 
@@ -21,6 +22,15 @@ def parameters() -> str:
         rest = _table([_row(one) for one in known.values()])
         sections.append(f"### Other\n\n{rest}" if sections else rest)
     return "\n\n".join(sections)
+
+
+def sets() -> str:
+    """A table of the parameters of each set."""
+    rows = [
+        (code(name), ", ".join(code(f"{one}={value}") for one, value in values.items()))
+        for name, values in SETS.items()
+    ]
+    return table(("Set", "Parameters"), rows)
 
 
 def rules() -> str:

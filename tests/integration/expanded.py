@@ -24,6 +24,8 @@ EVERYTHING = {
     "Totals": "true",
     "Webhooks": "true",
     "CanaryMinutes": "5",
+    "TableBilling": "provisioned",
+    "TableClass": "infrequent-access",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",
     "KmsKeyArn": KEY,

@@ -18,12 +18,14 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.deploy.parameter_sets import SETS
 from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector
 from orderstream.monitoring.figures import Rates
 from orderstream.monitoring.health import DeadLetterBacklog
+from orderstream.monitoring.tables import TableLoad
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import environment_of
@@ -83,6 +85,36 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(deployment: Deploy
     assert watch.minutes["stored"] == {minute - 60 * number: 5_400 for number in range(1, 7)}
 
 
+def test_units_and_throttles_of_tables_and_indexes_are_told_beside_what_is_provisioned(
+    cloud: AwsClients,
+) -> None:
+    deployment = deployed.deploy(cloud, TableBilling="provisioned", TableWriteMinimum="100")
+    of_table = {"TableName": deployment.table}
+    of_index = of_table | {"GlobalSecondaryIndexName": "ByCustomer"}
+    put(cloud, "AWS/DynamoDB", "ConsumedWriteCapacityUnits", of_table, *[4_800] * 5)
+    put(cloud, "AWS/DynamoDB", "ConsumedReadCapacityUnits", of_table, *[60] * 5)
+    put(cloud, "AWS/DynamoDB", "WriteThrottleEvents", of_index, 0, 0, 3)
+    tables = StatusCollector(deployment).collect(NOW).tables
+    assert tables and (tables.billing, tables.table_class) == ("provisioned", "standard")
+    loads = {load.name: load for load in tables.loads}
+    assert loads.keys() == {"Orders", "Orders/ByCustomer", "Orders/ByPending", "OrderEvents"}
+    assert loads["Orders"] == TableLoad("Orders", 80, 1, 100, 1, 0, 0)
+    assert loads["Orders/ByCustomer"].throttled_writes == 3
+    assert loads["Orders/ByPending"].write_capacity == loads["OrderEvents"].write_capacity == 1
+    deployment = deployed.deploy(cloud)
+    tables = StatusCollector(deployment).collect(NOW).tables
+    assert tables and tables.billing == "on-demand"
+    assert {load.write_capacity for load in tables.loads} == {None}
+
+
+def test_a_small_stack_has_seven_alarms_and_its_status(cloud: AwsClients) -> None:
+    deployment = deployed.deploy(cloud, **SETS["small"])
+    said = OrdersHere(environment_of(cloud))("status").stdout
+    assert "none of 7 alarms" in said and "1 shard, provisioned" in said and "tables on demand" in said
+    assert not cloud.cloudwatch.list_dashboards()["DashboardEntries"]
+    assert StatusCollector(deployment).collect(NOW).shards.count == 1
+
+
 class Distributing:
     """Kinesis, whose streams are on demand and distribute their records themselves."""
 
@@ -117,11 +149,11 @@ def test_a_backlog_of_hours_is_counted_by_a_further_question(deployment: Deploym
     watch = StatusCollector(deployment)
     assert watch.collect(NOW).backlog == 6_000
     read = watch.metrics_read
-    # The shards, two metrics each, are asked for again only after a while.
+    # Shards, two metrics each, and tables and indexes, four each, are asked for again only after a while.
     watch.collect(NOW + 5)
-    assert watch.metrics_read == 2 * read - 4
+    assert watch.metrics_read == 2 * read - 2 * 2 - 4 * 4
     watch.collect(NOW + SECONDS_KEPT)
-    assert watch.metrics_read == 3 * read - 4
+    assert watch.metrics_read == 3 * read - 2 * 2 - 4 * 4
 
 
 def test_a_look_reads_an_hour_and_pays_for_each_currency(deployment: Deployment) -> None:
@@ -136,7 +168,7 @@ def test_a_look_reads_an_hour_and_pays_for_each_currency(deployment: Deployment)
     assert len(watch.minutes["stored"]) == 60
     watch.collect(NOW + SECONDS_KEPT)
     assert list(watch.revenue) == ["EUR", "JPY"]
-    assert watch.metrics_read == 3 * read - 4 + 2
+    assert watch.metrics_read == 3 * read - 2 * 2 - 4 * 4 + 2
     # Two metrics, 720 times an hour, for a cent a thousand.
     assert watch.dollars_an_hour - an_hour == Decimal("0.0144")
 

@@ -19,6 +19,7 @@ from orderstream.acceptance.check import Check
 
 _NO_POLICIES = "MiniStack evaluates no policies unless it is told to"
 _NO_GATEWAY = "MiniStack's API Gateway has no throttling, access log or metrics"
+_NO_SCALING = "MiniStack has no Application Auto Scaling"
 _NO_VIEWS = "MiniStack's Athena reads Glue tables but not views; tests translate their SQL to DuckDB"
 
 CHECKS = (
@@ -34,6 +35,13 @@ CHECKS = (
         "CloudWatch accepts and evaluates every alarm, including the anomaly band of the order rate.",
         watching.alarms,
         1,
+    ),
+    Check(
+        "table-scaling",
+        "Application Auto Scaling has a policy for the reads and the writes of each table and index.",
+        watching.table_scaling,
+        1,
+        only_aws=_NO_SCALING,
     ),
     Check("dashboard", "CloudWatch accepts the dashboard.", watching.dashboard, 1),
     Check(

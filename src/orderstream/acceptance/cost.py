@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from orderstream.acceptance import athena, delivery, http_api, latency
+from orderstream.acceptance.deployment import PARAMETERS
 from orderstream.capacity.prices import GB, HOURS_A_MONTH
 from orderstream.capacity.reference_data import ReferenceData
 
@@ -26,8 +27,17 @@ _READINGS = 2
 _SECONDS = 1
 _MAINTENANCE_SECONDS = 60
 _CANARY_GB = Decimal("0.25")
-# An item and its index entry, two units each.
+# An item and its index entry, two units each, at the price of an on-demand table.
 _UNITS_A_WRITE = 4
+# What is provisioned for two tables and two indexes, in write units, of which a read unit costs a fifth.
+_PROVISIONED_UNITS = (
+    2 * int(PARAMETERS["TableWriteMinimum"])
+    + int(PARAMETERS["EventWriteMinimum"])
+    + 1
+    + Decimal(3 * int(PARAMETERS["TableReadMinimum"]) + 1) / 5
+)
+# A target and a policy for reads and one for writes, of four tables and indexes, with four alarms each.
+_SCALING_ALARMS = 2 * 4 * 4
 _SHARDS = 2
 # The stack has one shard, then two, then one, then four on demand.
 _SHARDS_EVER = 8
@@ -79,12 +89,13 @@ def most(*, hours: Decimal, year: int) -> Bill:
         + delivered * one.kinesis_prices.put_unit_million / millions,
         "Lambda": gb_seconds * one.lambda_prices.gb_second
         + (delivered + calls) * one.lambda_prices.request_million / millions,
-        "DynamoDB": delivered * _UNITS_A_WRITE * one.dynamodb_prices.write_million / millions,
+        "DynamoDB": delivered * _UNITS_A_WRITE * one.dynamodb_prices.write_million / millions
+        + hours * _PROVISIONED_UNITS * one.dynamodb_prices.warm_write_unit,
         "S3": (_WRITES_TO_S3 + delivered + lists) * one.s3_prices.put_thousand / 1000
         + _READS_OF_S3 * one.s3_prices.get_thousand / 1000,
         "CloudWatch": month
         * (
-            (one.bytes.alarm_metrics + _MORE_ALARM_METRICS) * watch.alarm_metric_month
+            (one.bytes.alarm_metrics + _MORE_ALARM_METRICS + _SCALING_ALARMS) * watch.alarm_metric_month
             + one.bytes.composite_alarms * watch.alarm_composite_month
             + one.bytes.dashboards * watch.dashboard_month
             + metrics * watch.metric_month

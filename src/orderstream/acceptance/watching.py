@@ -57,6 +57,29 @@ def alarms(context: Context) -> Evidence:
     return context.until(look, seconds=120, what="the alarms")
 
 
+def table_scaling(context: Context) -> Evidence:
+    """Each table and index that is provisioned has its scaling policies, and alarms that start them."""
+    deployment, scaling = context.deployment, context.cloud.client("application-autoscaling")
+    wanted: set[tuple[str, str]] = set()
+    alarms: dict[tuple[str, str], int] = {}
+    with translate_errors("cannot read how the tables scale"):
+        for table in (deployment.table, deployment.events_table):
+            described = context.cloud.dynamodb.describe_table(TableName=table)["Table"]
+            names = [one["IndexName"] for one in described.get("GlobalSecondaryIndexes", ())]
+            places = [("table", f"table/{table}")] + [
+                ("index", f"table/{table}/index/{one}") for one in names
+            ]
+            for kind, resource in places:
+                wanted |= {(resource, f"dynamodb:{kind}:{one}CapacityUnits") for one in ("Read", "Write")}
+            for _, resource in places:
+                answer = scaling.describe_scaling_policies(ServiceNamespace="dynamodb", ResourceId=resource)
+                for one in answer["ScalingPolicies"]:
+                    alarms[resource, one["ScalableDimension"]] = len(one["Alarms"])
+    missing = sorted(place for place in wanted if not alarms.get(place))
+    expect(not missing, f"nothing scales {missing}")
+    return {"policies": len(alarms), "alarms": sum(alarms.values())}
+
+
 def dashboard(context: Context) -> Evidence:
     """Put the existing dashboard again: CloudWatch reports what it does not accept."""
     watch = context.cloud.cloudwatch

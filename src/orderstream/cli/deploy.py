@@ -1,9 +1,8 @@
 """`orders deploy`: deploy a stack."""
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +25,10 @@ app = typer.Typer()
 @app.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveMaintenance=compact")
 def deploy(
     parameter: options.Parameters = None,
+    parameter_set: Annotated[
+        Literal["small"] | None,
+        typer.Option(help="Parameters for a purpose, which --parameter and the project override."),
+    ] = None,
     rollback: Annotated[
         bool,
         typer.Option(
@@ -72,17 +75,19 @@ def deploy(
     bucket would be removed or replaced, unless --yes. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
+    from orderstream.deploy.parameter_sets import SETS
     from orderstream.deploy.parameters import checked
 
-    values = checked(parameter or (), environment.parameters())
+    chosen = SETS[parameter_set] if parameter_set else {}
+    values = checked(parameter or (), {**chosen, **environment.parameters()})
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     if rollback:
-        if parameter:
+        if parameter or parameter_set:
             raise InputError("--rollback does not change parameters", hint="roll back first, then deploy")
         _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    _check(cloud, stack, values, parse_time_range(check_since), max_newly_refused)
+    _check(cloud, stack, parse_time_range(check_since), max_newly_refused)
     done = None
     with ExitStack() as held:
         with console.steps() as tell:
@@ -104,7 +109,7 @@ def deploy(
     show.print_deployment(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
 
 
-def _check(cloud: AwsClients, stack: str, given: Mapping[str, str], age: timedelta, most: int) -> None:
+def _check(cloud: AwsClients, stack: str, age: timedelta, most: int) -> None:
     """Say what an upgrade changes; run an edited order model over the latest records of the archive."""
     from orderstream.deploy.model_gate import check_model, ensure_accepted
     from orderstream.deploy.upgrade import upgrade_notes
@@ -112,7 +117,7 @@ def _check(cloud: AwsClients, stack: str, given: Mapping[str, str], age: timedel
     found = describe_stack(cloud, stack)
     show.print_upgrade(*upgrade_notes(stack, found))
     with console.progress() as progress:
-        checked = check_model(cloud, stack, found, given, age=age, progress=progress)
+        checked = check_model(cloud, stack, found, age=age, progress=progress)
     if checked is not None:
         print_comparison(checked, on=console.err)
         ensure_accepted(checked, most)

@@ -55,6 +55,8 @@ def owned_by(
     def own(service: str, *names: str) -> None:
         owned[service].update(names)
 
+    found = list(found)
+    scales = any(kind == "AWS::ApplicationAutoScaling::ScalableTarget" for kind, _ in found)
     for kind, properties in found:
         if kind == "AWS::S3::Bucket":
             bucket = f"arn:{where.partition}:s3:::{resolver.text(properties['BucketName']) or ''}"
@@ -71,11 +73,17 @@ def owned_by(
             service, prefix, naming, within = _NAMED[kind]
             arn = where.arn(service, f"{prefix}{resolver.text(properties[naming]) or ''}")
             own(service, arn, f"{arn}{within}")
+            if scales and properties.get("BillingMode", "PAY_PER_REQUEST") != "PAY_PER_REQUEST":
+                # The alarms by which the table and its indexes scale.
+                name = arn.rpartition("/")[2]
+                own("cloudwatch", where.arn("cloudwatch", f"alarm:TargetTracking-table/{name}*"))
         if kind == "AWS::Pipes::Pipe":
             # Without a name of a bus, its role can get any.
             bus = resolver.text(properties["Target"]) or ""
             own("events", f"{bus}*" if bus.endswith("/") else bus)
     own("lambda", where.arn("lambda", "event-source-mapping:*"))
+    # Their names are ids.
+    own("application-autoscaling", where.arn("application-autoscaling", "scalable-target/*"))
     own("secretsmanager", where.arn("secretsmanager", f"secret:{secret_prefix(where.stack)}*"))
     own("events", where.arn("events", f"rule/{where.stack}-*"))
     own("sns", where.arn("sns", f"{where.stack}-*"))

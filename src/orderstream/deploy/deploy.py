@@ -22,6 +22,7 @@ from orderstream.deploy.rollback import AliasMove, forward
 from orderstream.deploy.rollback_alarm import MINUTES, RollbackAlarm, rollback_alarm
 from orderstream.deploy.stack_name import ensure_name, is_production, kept_names
 from orderstream.deploy.stack_state import ensure_deployable
+from orderstream.deploy.table_changes import capacity_warnings, ensure_updatable
 from orderstream.deploy.target import DeployTarget, target_of, values_for
 from orderstream.errors import DeploymentError
 from orderstream.files.scratch import ScratchFolder
@@ -104,8 +105,11 @@ def plan_deployment(
             tell(f"{_PROTECTION}=true, because the stack is named like production")
             given = {**given, _PROTECTION: "true"}
         left, named, values = _left(cloud, stack, place, given)
-    effective = parameters.defaults(known) | has | values
+    before = parameters.defaults(known) | has
+    effective = before | values
     parameters.ensure_agreed(effective, TEMPLATE)
+    if found:
+        ensure_updatable(cloud, found, before, effective)
     with ScratchFolder("deploy") as temporary:
         folder = work_dir or Path(temporary)
         tell("building the function" + (" for this machine" if place.is_local else " for Lambda"))
@@ -137,7 +141,7 @@ def plan_deployment(
         stack,
         artifacts,
         change_set,
-        warnings_for(change_set, left, move),
+        (*warnings_for(change_set, left, move), *(capacity_warnings(before, effective) if found else ())),
         found.outputs if found else {},
         url,
         watched,

@@ -12,9 +12,10 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.event_source_mapping import disable
 from orderstream.aws.stack import StackDescription
 from orderstream.deploy.empty_bucket import EmptyResult, empty_bucket
-from orderstream.deploy.inventory import Inventory, TableInventory, collect
+from orderstream.deploy.inventory import Inventory, collect
 from orderstream.deploy.operation import remove_stack
 from orderstream.deploy.retained import TAG, tagged
+from orderstream.deploy.table_inventory import TableInventory
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 from orderstream.progress import Progress

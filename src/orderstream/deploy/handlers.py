@@ -53,6 +53,18 @@ SPARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AWS::ApiGatewayV2::Api": {"BodyS3Location": ("s3:getObject",)},
     "AWS::ApiGatewayV2::Authorizer": {"AuthorizerCredentialsArn": ("iam:PassRole",)},
     "AWS::ApiGatewayV2::Integration": {"CredentialsArn": ("iam:PassRole",)},
+    "AWS::ApplicationAutoScaling::ScalableTarget": {
+        "RoleARN": ("iam:PassRole",),
+        "ScheduledActions": (
+            "application-autoscaling:DeleteScheduledAction",
+            "application-autoscaling:PutScheduledAction",
+        ),
+        # Of its namespaces, the template has that of DynamoDB.
+        "ServiceNamespace=lambda": ("lambda:",),
+    },
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {
+        "PredictiveScalingPolicyConfiguration": ("cloudwatch:GetMetricData",),
+    },
     "AWS::DynamoDB::Table": {
         "ContributorInsightsSpecification": ("iam:CreateServiceLinkedRole",),
         "ImportSourceSpecification": (

@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
-from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
+from orderstream.capacity.prices import GB, S3Prices, tiered
 from orderstream.deploy.retained import find_retained, goes_with_the_stack, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
+from orderstream.deploy.table_inventory import TableInventory, table_inventory
 from orderstream.deploy.target import target_of, values_for
 from orderstream.progress import Progress
 from orderstream.recovery import dead_letters
@@ -39,17 +40,6 @@ _FUNCTIONS = (
     "QueueDeliveries",
     "SendDeliveries",
 )
-
-
-@dataclass(frozen=True)
-class TableInventory:
-    """A table: items and bytes as last counted by DynamoDB, on AWS within the last six hours."""
-
-    name: str
-    items: int
-    size: int
-    index_size: int
-    is_protected: bool
 
 
 @dataclass(frozen=True)
@@ -119,16 +109,10 @@ class Inventory:
 
     @property
     def monthly_cost(self) -> Decimal:
-        """US dollars a month to store the data in table and buckets, without any requests."""
-        of_table, of_bucket = DynamoPrices(), S3Prices()
-        stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
-        backed_up = Decimal(sum(one.size for one in self.tables)) / GB
+        """US dollars a month to keep the tables and to store the data in buckets, without any requests."""
         objects = Decimal(sum(one.size for one in self.buckets)) / GB
-        return (
-            stored * of_table.stored_gb_month
-            + backed_up * of_table.recovery_gb_month
-            + tiered(objects, of_bucket.stored_gb_month_tiers)
-        )
+        of_tables = sum((one.monthly_cost for one in self.tables), Decimal(0))
+        return of_tables + tiered(objects, S3Prices().stored_gb_month_tiers)
 
 
 def _mapping_of(has: tuple[Resource, ...]) -> str:
@@ -172,7 +156,7 @@ def collect(
         stack,
         found,
         has,
-        tuple(one for one in (_table(cloud, name) for name in sorted(tables - {""})) if one),
+        tuple(filter(None, (table_inventory(cloud, name) for name in sorted(tables - {""})))),
         buckets,
         _undrained(cloud, stack, has, buckets, progress),
         tuple(_logs(cloud, stack, has)),
@@ -221,22 +205,6 @@ def _lock(cloud: AwsClients, name: str) -> str:
     if "Days" in rule:
         return f"{rule['Mode']}, {rule['Days']:,} days"
     return f"{rule['Mode']}, {rule['Years']:,} years" if "Years" in rule else "by object"
-
-
-def _table(cloud: AwsClients, name: str) -> TableInventory | None:
-    with translate_errors(f"cannot look at table {name}"):
-        try:
-            found = cloud.dynamodb.describe_table(TableName=name)["Table"]
-        except cloud.dynamodb.exceptions.ResourceNotFoundException:
-            return None
-    indexes = found.get("GlobalSecondaryIndexes", [])
-    return TableInventory(
-        name,
-        found.get("ItemCount", 0),
-        found.get("TableSizeBytes", 0),
-        sum(index.get("IndexSizeBytes", 0) for index in indexes),
-        bool(found.get("DeletionProtectionEnabled")),
-    )
 
 
 def _undrained(

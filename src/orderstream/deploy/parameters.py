@@ -18,6 +18,13 @@ from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
 
+# The units that provisioned tables have at least and at most.
+_CAPACITY = (
+    ("TableWriteMinimum", "TableWriteMaximum"),
+    ("EventWriteMinimum", "TableWriteMaximum"),
+    ("TableReadMinimum", "TableReadMaximum"),
+)
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -122,7 +129,8 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
     """Raise InputError for the first of the template's Rules that the values, of all parameters, violate.
 
-    Also for a maximum age at which the stream's retention ends before Lambda discards an order.
+    Also for a maximum age at which the stream's retention ends before Lambda discards an order, and for less
+    capacity at most than at least.
     """
     resolver = Resolver(values, {})
     for rule in document(template).get("Rules", {}).values():
@@ -139,3 +147,9 @@ def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
             " the stream would forget orders before Lambda discards them into a bucket",
             hint="0 is nine tenths of the retention",
         )
+    for floor, ceiling in _CAPACITY if values["TableBilling"] == "provisioned" else ():
+        if int(values[floor]) > int(values[ceiling]):
+            raise InputError(
+                f"{floor}={values[floor]} is above {ceiling}={values[ceiling]}",
+                hint=f"tables scale from the minimum to the maximum: --parameter {ceiling}=UNITS",
+            )

@@ -75,6 +75,7 @@ COMMANDS = {
     "secretsmanager": ("DeleteSecret", "ListSecrets"),
     "tag": ("GetResources", "TagResources"),
 }
+_LINKED_ROLE, _SCALING = "iam:CreateServiceLinkedRole", "dynamodb.application-autoscaling.amazonaws.com"
 # A caller that may change a role's permissions or trust can do everything that the role could be given.
 _BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy")
 # The service authorization reference lists no key iam:PermissionsBoundary for it. Checked where present.
@@ -110,7 +111,7 @@ def _statements(
     """The actions, by service, on the stack's resources; those without resource-level permissions, on all."""
     key = given.get("KmsKeyArn") or where.arn("kms", "key/KEY")
     for service in sorted(actions):
-        title = service.capitalize()
+        title = service.replace("-", "").capitalize()
         everywhere = {
             one for one in actions[service] if one in _EVERYWHERE or not handlers.knows_resources(one)
         }
@@ -180,8 +181,14 @@ def _of_roles(where: Where, actions: set[str], boundary: str) -> Iterator[dict[s
     bounded = actions & set(_BOUNDED) if boundary else set()
     if_known = actions & set(_BOUNDED_IF_KNOWN) if boundary else set()
     of_boundary = set(_OF_BOUNDARY) if boundary else set()
-    plain = actions - bounded - if_known - of_boundary - {passed}
+    plain = actions - bounded - if_known - of_boundary - {passed, _LINKED_ROLE}
     yield _statement("RolesOfTheStack", plain, roles)
+    if _LINKED_ROLE in actions:
+        # With it, Application Auto Scaling changes the capacity of tables. An account needs it once.
+        linked = f"{_SCALING}/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+        arn = f"arn:{where.partition}:iam::{where.account}:role/aws-service-role/{linked}"
+        only_of = {"StringEquals": {"iam:AWSServiceName": _SCALING}}
+        yield {**_statement("RoleOfAutoScaling", {_LINKED_ROLE}, [arn]), "Condition": only_of}
     only_to = {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "pipes.amazonaws.com"]}}
     yield {**_statement("PassThemToTheirServices", {passed}, roles), "Condition": only_to}
     if not boundary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def rendered(template: Mapping[str, Any]) -> Json:
         _set_columns(found, model)
         if indexes(model):
             _add_indexes(found["Resources"]["Orders"]["Properties"], model)
+            found["Resources"] |= _scaling(found["Resources"], model)
             _watch_indexes(found["Resources"]["TableThrottledAlarm"]["Properties"], model)
             _allow_queries(found["Resources"]["OrdersApiRole"]["Properties"], model)
     return found
@@ -92,6 +94,21 @@ def _add_indexes(table: Json, model: type[Order]) -> None:
         for index, one in wanted.items()
     ]
     table["GlobalSecondaryIndexes"] += own
+
+
+def _scaling(resources: Json, model: type[Order]) -> Json:
+    """What scales the indexes, if they are provisioned: as that by customer."""
+    found: Json = {}
+    for index in indexes(model):
+        # A logical id has only letters and digits.
+        logical_id = re.sub(r"[^0-9A-Za-z]", lambda other: f"x{ord(other[0]):X}", index)
+        for kind in ("Write", "Read"):
+            target = copy.deepcopy(resources[f"ByCustomer{kind}Target"]) | {"Condition": "Provisioned"}
+            policy = copy.deepcopy(resources[f"ByCustomer{kind}Scaling"]) | {"Condition": "Provisioned"}
+            target["Properties"]["ResourceId"] = {"Fn::Sub": f"table/${{Orders}}/index/{index}"}
+            policy["Properties"]["ScalingTargetId"] = {"Ref": f"{logical_id}{kind}Target"}
+            found |= {f"{logical_id}{kind}Target": target, f"{logical_id}{kind}Scaling": policy}
+    return found
 
 
 def _attribute(definition: Json) -> str:

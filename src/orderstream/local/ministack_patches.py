@@ -21,7 +21,7 @@ from orderstream.local import (
     iam_patches,
     pipe_patches,
     request_guard,
-    table_ttl,
+    table_settings,
 )
 from orderstream.local.emf import metrics_of_line
 from orderstream.local.patches import Patches, require_attr
@@ -291,7 +291,7 @@ def main() -> None:
     change_settings()
     cloudformation.follow_aws()
     dynamodb_streams.follow_aws()
-    table_ttl.follow_aws()
+    table_settings.follow_aws()
     iam_patches.follow_aws()
     pipe_patches.follow_aws()
     request_guard.install()

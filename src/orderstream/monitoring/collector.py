@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
+from typing import Any
 
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.deployment import Deployment
@@ -37,6 +39,7 @@ from orderstream.monitoring.health import (
     until_of,
 )
 from orderstream.monitoring.shards import BY_KEY, ShardLoads, shards_of
+from orderstream.monitoring.tables import TableLoads, loads_of_tables, metrics_of_tables
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 from orderstream.sdk.endpoints import is_loopback
 from orderstream.sdk.errors import translate_errors
@@ -56,6 +59,7 @@ class _CachedFacts:
     discarded: DeadLetterBacklog
     currencies: tuple[str, ...]
     version: LiveVersion
+    tables: TableLoads
 
 
 class StatusCollector:
@@ -89,8 +93,10 @@ class StatusCollector:
         """What CloudWatch charges for an hour of polling, given the current metrics. Raises CloudError."""
         with translate_errors(f"cannot look at stack {self._deployment.name}"):
             shards = len(self._stream()[0])
+            of_tables = metrics_of_tables(self._described_tables()).values()
             every_look = len(metrics_of(MetricDimensions("", "", "", ""))) + len(self._currencies())
-        return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
+        every_minute = 2 * shards + sum(map(len, of_tables))
+        return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + every_minute * 3600 / SECONDS_KEPT)
 
     def _look(self, now: float) -> Status:
         mapping = self._deployment.cloud.lambda_.get_event_source_mapping(UUID=self._deployment.mapping_id)
@@ -114,6 +120,7 @@ class StatusCollector:
             dead_letters=slow.discarded,
             alarms=list(self._alarms()),
             version=slow.version,
+            tables=slow.tables,
         )
         backlog = self._backlog(names, figures, now)
         return status_of(described, figures, self.revenue, slow.shards, backlog, now)
@@ -126,27 +133,32 @@ class StatusCollector:
             return slow
         currencies = self._currencies()
         shard_ids, retention, mode, distribution = self._stream()
-        loads = self._read_all(names, currencies, shard_ids, now)
+        described = self._described_tables()
+        of_tables = metrics_of_tables(described)
+        of_shards = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
+        more = chain.from_iterable((*of_shards.values(), *of_tables.values()))
+        found = self._read_all(names, currencies, more, now)
+        loads = {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in of_shards.items()}
         limit = KinesisLimits()
         limits = limit.shard_in_records, limit.shard_in_bytes
         shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
         waiting = dead_letter_backlog.count_pending(self._deployment)
         version = live_version(self._deployment)
-        self._slow = _CachedFacts(now, retention, shards, waiting, currencies, version)
+        figures = {name: [found[one] for one in metrics] for name, metrics in of_tables.items()}
+        tables = loads_of_tables(described, figures, until_of(self.minutes, now))
+        self._slow = _CachedFacts(now, retention, shards, waiting, currencies, version, tables)
         return self._slow
 
     def _read_all(
-        self, names: MetricDimensions, currencies: Iterable[str], shard_ids: Iterable[str], now: float
-    ) -> dict[str, tuple[Minutes, Minutes]]:
-        """Read the minutes of the stack and the currencies. Return those of shards: records and bytes."""
+        self, names: MetricDimensions, currencies: Iterable[str], more: Iterable[Metric], now: float
+    ) -> dict[Metric, Minutes]:
+        """Read the minutes of the stack, of the currencies, and of `more` metrics, which it returns."""
         wanted = metrics_of(names)
         revenue = {currency: revenue_of(names, currency) for currency in currencies}
-        by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
-        of_shards = (one for both in by_shard.values() for one in both)
-        found = self._read([*wanted.values(), *revenue.values(), *of_shards], now)
+        found = self._read([*wanted.values(), *revenue.values(), *more], now)
         self.minutes = {name: found[metric] for name, metric in wanted.items()}
         self.revenue = {currency: found[metric] for currency, metric in revenue.items()}
-        return {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
+        return found
 
     def _currencies(self) -> tuple[str, ...]:
         """The currencies of orders stored in the last hours, as far as CloudWatch lists them."""
@@ -182,6 +194,12 @@ class StatusCollector:
         # Kinesis returns it for on-demand streams only.
         distribution = summary.get("RecordDistributionStrategy", BY_KEY)
         return shard_ids, summary["RetentionPeriodHours"] * 3600, mode, distribution
+
+    def _described_tables(self) -> list[Any]:
+        """The tables of orders and, if there is one, of their events."""
+        names = filter(None, (self._deployment.table, self._deployment.events_table))
+        describe = self._deployment.cloud.dynamodb.describe_table
+        return [describe(TableName=name)["Table"] for name in names]
 
     def _backlog(self, names: MetricDimensions, figures: Mapping[str, Minutes], now: float) -> int | None:
         until = until_of(figures, now)

@@ -23,6 +23,7 @@ from orderstream.monitoring.figures import (
     summed,
 )
 from orderstream.monitoring.shards import ShardLoads
+from orderstream.monitoring.tables import TableLoads
 
 State = Literal["alarm", "ok", "no data"]
 _STATES: dict[str, State] = {"ALARM": "alarm", "OK": "ok", "INSUFFICIENT_DATA": "no data"}
@@ -88,6 +89,7 @@ class StackFacts:
     dead_letters: DeadLetterBacklog
     alarms: Sequence[AlarmState]
     version: LiveVersion | None = None
+    tables: TableLoads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Status:
     alarms: tuple[AlarmState, ...]
     in_alarm: bool
     version: LiveVersion | None = None
+    tables: TableLoads | None = None
 
 
 # Each received record has one of these outcomes.
@@ -193,6 +196,7 @@ def status_of(
         alarms=tuple(alarms),
         in_alarm=any(alarm.state == "alarm" for alarm in alarms),
         version=described.version,
+        tables=described.tables,
     )
 
 

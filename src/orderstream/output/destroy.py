@@ -38,7 +38,10 @@ def print_inventory(found: Inventory, location: Location, *, delete_data: bool, 
         out.print(table)
     its_outcome = "goes" if delete_data else "stays"
     for has in found.tables:
-        out.print(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {its_outcome}")
+        units = f", {has.write_units:,} write units provisioned" if has.write_units else ""
+        out.print(
+            f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}{units}; {its_outcome}"
+        )
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         out.print(

@@ -23,6 +23,7 @@ from orderstream.output.terminal import SafeTable
 if TYPE_CHECKING:
     from orderstream.monitoring.figures import Rates
     from orderstream.monitoring.health import ConsumerState, Status
+    from orderstream.monitoring.tables import TableLoad, TableLoads
 
 # How often a log gets a line if nothing has changed.
 SECONDS_BETWEEN_LINES = 60
@@ -107,6 +108,8 @@ def _drawn(of: Status) -> RenderableType:
     parts: list[RenderableType] = [_headline(of), _figures(of), *_lines(of)]
     if of.shards.hottest:
         parts.append(_shards(of))
+    if of.tables and any(_is_used(load) for load in of.tables.loads):
+        parts.append(_tables(of.tables.loads))
     if of.alarms:
         parts.append(_alarms(of))
         for alarm in of.alarms:
@@ -178,6 +181,8 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         )
     if of.shards.hot:
         yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")
+    if of.tables:
+        yield _billing(of.tables)
     if of.dead_letters.batches:
         some = f"{'more than ' if of.dead_letters.more else ''}{of.dead_letters.batches:,}"
         since = f" since {_moment(of.dead_letters.since)}" if of.dead_letters.since else ""
@@ -187,6 +192,15 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         )
     else:
         yield "no discarded batch is waiting for a redrive"
+
+
+def _billing(tables: TableLoads) -> Text:
+    mode = "on demand" if tables.billing == "on-demand" else "provisioned"
+    said = Text(f"tables {mode}" + (f", class {tables.table_class}" * (tables.table_class != "standard")))
+    throttled = sum(load.throttled_writes + load.throttled_reads for load in tables.loads)
+    if throttled:
+        said.append(f"; {throttled:,.0f} requests throttled in five minutes, and retried", "yellow")
+    return said
 
 
 def _delivery(reader: ConsumerState) -> str:
@@ -211,6 +225,30 @@ def _shards(of: Status) -> SafeTable:
             f"{load.share:.0%}",
             f"{load.full:.0%}",
             style="red" if load.shard_id == of.shards.hot else "",
+        )
+    return table
+
+
+def _is_used(load: TableLoad) -> bool:
+    return bool(
+        load.write_capacity or load.written or load.read or load.throttled_writes or load.throttled_reads
+    )
+
+
+def _tables(loads: Iterable[TableLoad]) -> SafeTable:
+    numbers = ("writes/s", "of", "reads/s", "of", "throttled writes", "reads")
+    title = "Units of tables and indexes, five minutes"
+    table = SafeTable.of_numbers(Column("table", no_wrap=True), *numbers, title=title, title_justify="left")
+    for load in loads:
+        table.add_row(
+            load.name,
+            count(_short(load.written)),
+            "" if load.write_capacity is None else f"{load.write_capacity:,}",
+            count(_short(load.read)),
+            "" if load.read_capacity is None else f"{load.read_capacity:,}",
+            f"{load.throttled_writes:,.0f}",
+            f"{load.throttled_reads:,.0f}",
+            style="yellow" if load.throttled_writes or load.throttled_reads else "",
         )
     return table
 

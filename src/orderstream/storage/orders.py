@@ -204,11 +204,23 @@ def page_of_orders(
             if begin and error_code(error) == "ValidationException":
                 raise InputError("the page cannot begin there: that is none of these orders") from error
             raise
-    orders = [with_state(plain_value({"M": attributes})) for attributes in page["Items"]]
+    orders = _whole(deployment, [plain_value({"M": attributes}) for attributes in page["Items"]])
     more = page.get("LastEvaluatedKey")
     # BETWEEN includes its upper bound.
     kept = [order for order in orders if not (until and order["OrderDate"] == last)]
     return Page(kept, plain_value({"M": more}) if more else None)
+
+
+def _whole(deployment: Deployment, indexed: list[Item]) -> list[Item]:
+    """What an index has of orders, in the form of `get_order` and the same order.
+
+    An index with IndexProjection=keys has only keys, with which the orders are read. One that was erased
+    since is left out.
+    """
+    keys = [item["OrderID"] for item in indexed if "EventID" not in item]
+    stored = get_orders(deployment, keys) if keys else {}
+    whole = (stored.get(item["OrderID"]) if "EventID" not in item else item for item in indexed)
+    return [with_state(item) for item in whole if item is not None]
 
 
 def raw_order(deployment: Deployment, order_id: str) -> bytes:

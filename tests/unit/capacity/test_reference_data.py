@@ -139,7 +139,7 @@ def test_the_alarms_and_dashboards_that_are_billed_are_those_of_the_template() -
     made = [
         found
         for found in DOCUMENT["Resources"].values()
-        if found.get("Condition", "WithPendingAlarm") == "WithPendingAlarm"
+        if found.get("Condition", "WithFullMonitoring") in ("WithFullMonitoring", "WithPendingAlarm")
     ]
     alarms = [found["Properties"] for found in made if found["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = 0

@@ -106,6 +106,18 @@ DEFAULTS = defaults(KNOWN)
             "MaximumRecordAgeSeconds=86400 is not below the 86400 s of RetentionHours=24",
         ),
         ({"RetentionHours": "168", "MaximumRecordAgeSeconds": "604800"}, "is not below the 604800 s"),
+        (
+            {"TableBilling": "provisioned", "TableWriteMinimum": "5000"},
+            "TableWriteMinimum=5000 is above TableWriteMaximum=4000",
+        ),
+        (
+            {"TableBilling": "provisioned", "EventWriteMinimum": "2", "TableWriteMaximum": "1"},
+            "EventWriteMinimum=2 is above TableWriteMaximum=1",
+        ),
+        (
+            {"TableBilling": "provisioned", "TableReadMinimum": "5000"},
+            "TableReadMinimum=5000 is above TableReadMaximum=4000",
+        ),
     ],
 )
 def test_values_that_do_not_go_together_are_refused_by_the_templates_rules(
@@ -120,6 +132,9 @@ def test_values_that_go_together_are_taken() -> None:
     token = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops"}
     ensure_agreed(DEFAULTS | token, TEMPLATE)
     ensure_agreed(DEFAULTS | {"HttpApi": "none"}, TEMPLATE)
+    ensure_agreed(DEFAULTS | {"TableWriteMinimum": "5000"}, TEMPLATE)
+    equal = {"TableWriteMinimum": "5", "TableWriteMaximum": "5", "EventWriteMinimum": "5"}
+    ensure_agreed(DEFAULTS | equal | {"TableBilling": "provisioned"}, TEMPLATE)
     ensure_agreed(DEFAULTS | {"ChangeFeed": "true", "Webhooks": "true"}, TEMPLATE)
     ensure_agreed(DEFAULTS | token | {"OrderIdsBySender": "check"}, TEMPLATE)
 

@@ -106,6 +106,10 @@ def test_each_policy_fits_into_a_managed_one_and_names_only_what_there_is(
     assert len(sids) == len(set(sids)) and all(re.fullmatch("[0-9A-Za-z]+", sid) for sid in sids)
 
 
+# Of what has only an id, and of a role that AWS names.
+UNNAMED = ("Apigateway", "Applicationautoscaling", "Kms", "RoleOfAutoScaling")
+
+
 def test_resources_are_the_stacks_own_wherever_iam_can_tell() -> None:
     for policy in deployer(Where("staging", "123456789012", "eu-west-1"), {}):
         for statement in policy["Statement"]:
@@ -114,7 +118,7 @@ def test_resources_are_the_stacks_own_wherever_iam_can_tell() -> None:
                 assert statement["Resource"] == "*"
                 for action in statement["Action"]:
                     assert action in permissions._EVERYWHERE or not handlers.knows_resources(action)
-            elif not statement["Sid"].startswith(("Apigateway", "Kms")):
+            elif not statement["Sid"].startswith(UNNAMED):
                 assert "staging" in text
             assert "ProcessOrders" not in text or "staging-ProcessOrders" in text
 
@@ -150,6 +154,22 @@ def test_roles_are_passed_to_lambda_and_pipes_alone() -> None:
     assert passing["Action"] == ["iam:PassRole"]
     services = ["lambda.amazonaws.com", "pipes.amazonaws.com"]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": services}}
+
+
+def test_only_a_deployer_of_provisioned_tables_may_scale_them_and_make_the_role_that_does() -> None:
+    provisioned = deployer(HERE, EVERYTHING)
+    (linked,) = [
+        one for policy in provisioned for one in policy["Statement"] if one["Sid"] == "RoleOfAutoScaling"
+    ]
+    service = "dynamodb.application-autoscaling.amazonaws.com"
+    assert linked["Action"] == ["iam:CreateServiceLinkedRole"]
+    assert f":role/aws-service-role/{service}/" in linked["Resource"] and "*" not in linked["Resource"]
+    assert linked["Condition"] == {"StringEquals": {"iam:AWSServiceName": service}}
+    # Those of target tracking have names of their own.
+    for table in ("Orders", "OrderEvents"):
+        assert f"alarm:TargetTracking-table/{table}*" in json.dumps(provisioned)
+    plain = deployer(HERE, LEAST)
+    assert "utoscaling" not in json.dumps(plain) and "TargetTracking" not in json.dumps(plain)
 
 
 def test_the_boundary_has_what_every_role_of_the_stack_is_allowed() -> None:

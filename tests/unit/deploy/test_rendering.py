@@ -90,6 +90,20 @@ def test_the_table_has_an_index_for_each_indexed_field_with_and_without_that_by_
         assert (types["MerchantID"], types["Kind"]) == ("S", "N")
 
 
+def test_every_index_scales_for_itself_as_that_by_customer_does(project: Project) -> None:
+    resources = rendered(document(TEMPLATE))["Resources"]
+    before = document(TEMPLATE)["Resources"]
+    added = {name: one for name, one in resources.items() if name not in before}
+    assert len(added) == 8 and {one["Condition"] for one in added.values()} == {"Provisioned"}
+    for index in ("ByMerchantID", "ByKind"):
+        for kind in ("Write", "Read"):
+            target, policy = added[f"{index}{kind}Target"], added[f"{index}{kind}Scaling"]
+            assert target["Properties"] == before[f"ByCustomer{kind}Target"]["Properties"] | {
+                "ResourceId": {"Fn::Sub": f"table/${{Orders}}/index/{index}"}
+            }
+            assert policy["Properties"]["ScalingTargetId"] == {"Ref": f"{index}{kind}Target"}
+
+
 def _chosen(entries: list[dict[str, Any]], condition: bool) -> list[dict[str, Any]]:
     """The entries of a list if the condition in it has this value."""
     chosen = [one["Fn::If"][1 if condition else 2] if "Fn::If" in one else one for one in entries]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -36,6 +36,7 @@ from orderstream.monitoring.health import (
     status_of,
 )
 from orderstream.monitoring.shards import AUTO, BY_KEY, MOST_SHOWN, ShardLoads, shards_of
+from orderstream.monitoring.tables import TableLoad, TableLoads, loads_of_tables
 from orderstream.output import status as show
 from orderstream.output.terminal import SafeConsole
 
@@ -291,6 +292,37 @@ def test_a_watch_on_a_narrow_terminal_cuts_nothing() -> None:
     text = "\n".join(lines)
     assert "a-long-name-of-an-alarm" in text and "2026-11-22 00:00:00" in text
     assert max(map(len, re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", text).splitlines())) <= 30
+
+
+DESCRIBED: dict[str, Any] = {
+    "TableName": "Orders",
+    "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+    "TableClassSummary": {"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+    "ProvisionedThroughput": {"WriteCapacityUnits": 0, "ReadCapacityUnits": 0},
+}
+
+
+def lines_of(tables: TableLoads) -> str:
+    return "\n".join(watched(replace(status(BUSY), tables=tables), terminal=True)[1])
+
+
+def test_tables_on_demand_that_nothing_uses_are_one_line() -> None:
+    said = lines_of(loads_of_tables([DESCRIBED], {}, NOON))
+    assert "tables on demand, class infrequent-access" in said and "Units of tables" not in said
+
+
+def test_what_tables_consume_throttle_and_are_provisioned_with_is_shown() -> None:
+    # A table that was never on demand says no mode.
+    provisioned: dict[str, Any] = {"ProvisionedThroughput": {"WriteCapacityUnits": 1_200}}
+    provisioned["TableName"] = "Orders"
+    provisioned |= {"GlobalSecondaryIndexes": [{"IndexName": "ByCustomer"} | provisioned]}
+    figures = {"Orders/ByCustomer": (steady(6_000), steady(60), {NOON - 60: 7}, NOTHING)}
+    tables = loads_of_tables([provisioned], figures, NOON)
+    assert tables.loads[1] == TableLoad("Orders/ByCustomer", 100, 1, 1_200, None, 7, 0)
+    said = lines_of(tables)
+    assert "tables provisioned; 7 requests throttled in five minutes, and retried" in said
+    line = next(line for line in said.splitlines() if "Orders/ByCustomer" in line)
+    assert re.findall(r"[\d,]+", line) == ["100", "1,200", "1", "7", "0"]
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,15 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bytes an order: as sent, of its item, of its line in the archive, the same packed, and as Parquet.
+    """Bytes an order: as sent, of its item and the keys of its index, of its line in the archive, the same
+    packed, and as Parquet.
 
     `log` are the function's lines about the batch.
     """
 
     size: float
     item: float
+    keys: float
     line: float
     packed: float
     compacted: float
@@ -70,7 +72,7 @@ class Bytes:
 def measure(size: int, batches: int = 10) -> Bytes:
     """Batches of a thousand generated orders of about `size` bytes, through the function's own code."""
     placed: list[LocatedLine] = []
-    sent = items = plain = packed = 0
+    sent = items = keys = plain = packed = 0
     log = ""
     for seed in range(batches):
         records = from_event(json.loads(traffic(_BATCH, size, seed=seed).event))
@@ -87,6 +89,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
             assert what.order
             item = order_item(record, what.order, what, ids[record.event_id], key, "EUR")
             items += bytes_of(item)
+            keys += bytes_of({name: item[name] for name in ("OrderID", "CustomerID", "OrderDate")})
         sent += sum(len(record.data) for record in records)
         plain += sum(map(len, lines))
         packed += len(compress(lines))
@@ -110,7 +113,15 @@ def measure(size: int, batches: int = 10) -> Bytes:
         parquet.write(file, iter(placed), "EUR")
         compacted = file.stat().st_size
     orders = len(placed)
-    return Bytes(sent / orders, items / orders, plain / orders, packed / orders, compacted / orders, len(log))
+    return Bytes(
+        sent / orders,
+        items / orders,
+        keys / orders,
+        plain / orders,
+        packed / orders,
+        compacted / orders,
+        len(log),
+    )
 
 
 def output(words: str, folder: Path = PROJECT) -> str:

@@ -27,6 +27,7 @@ def test_the_bytes_of_an_order_are_what_plans_reckon_to_a_twentieth(size: int) -
     given = PlanInput(Demand(Decimal(1), Decimal(1), round(found.size)))
     one = given.figures.bytes
     assert item_bytes(given) == close(found.item, rel=0.05)
+    assert one.item_keys == close(found.keys, rel=0.05)
     assert one.line + found.size == close(found.line, rel=0.05)
     packed = one.archive_object / 1000 + one.archive_line + float(one.archive_per_byte) * found.size
     assert packed == close(found.packed, rel=0.05)

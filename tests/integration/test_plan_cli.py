@@ -40,10 +40,46 @@ def test_a_plan_has_settings_bill_quotas_and_the_command_to_deploy(nowhere: Orde
     assert done.stderr == ""
     for part in ("13 shards", "Settings", "A month's bill", "What breaks first", "Shards or on demand"):
         assert part in done.stdout
-    (command,) = [line for line in done.stdout.splitlines() if line.startswith("orders deploy ")]
-    values = given(command.removeprefix("orders deploy --parameter ").split(" --parameter "))
-    assert values == planned(nowhere, *EXAMPLE)["parameters"]
+    commands = [line for line in done.stdout.splitlines() if line.startswith("orders deploy ")]
+    values, cheapest = (
+        given(one.removeprefix("orders deploy --parameter ").split(" --parameter ")) for one in commands
+    )
+    found = planned(nowhere, *EXAMPLE)
+    assert (values, cheapest) == (found["parameters"], found["cheapest_parameters"])
     ensure_valid(values, declared(TEMPLATE))
+    known = declared(TEMPLATE)
+    ensure_valid({name: value for name, value in cheapest.items() if name in known}, known)
+    assert cheapest["TableBilling"] == "provisioned" and cheapest["ArchiveMaintenance"] == "compact"
+
+
+def test_the_bills_of_the_horizon_are_printed_with_what_each_setting_saves(nowhere: Orders) -> None:
+    done = nowhere(*EXAMPLE, "--months", "24", "--wait", "30s")
+    for part in ("month 12", "month 24", "TableDays=14", "--wait"):
+        assert part in done.stdout
+    found = planned(nowhere, *EXAMPLE, "--months", "24", "--wait", "30s")
+    assert [one["month"] for one in found["bills"]] == [1, 12, 24]
+    assert found["bills"][0]["bill"] == found["sizing"]["bill"]
+    assert found["cheapest"]["bills"][2]["bill"]["total"] < found["bills"][2]["bill"]["total"]
+
+
+def test_the_cheapest_is_a_plan_of_its_own(nowhere: Orders) -> None:
+    best = planned(nowhere, *EXAMPLE)["cheapest"]
+    chosen = (
+        "--table-billing provisioned --table-days 14 --index-projection keys --glacier-days 30"
+        " --maintenance compact"
+    )
+    found = planned(nowhere, *EXAMPLE, *chosen.split())
+    assert found["bills"] == best["bills"]
+    text = nowhere(*EXAMPLE, *chosen.split()).stdout
+    assert text.count("orders deploy ") == 1
+    assert "table, capacity" in text and "orders in the table" in text
+
+
+def test_an_idle_stack_is_priced_first(nowhere: Orders) -> None:
+    first, *lines = nowhere("plan", "--rate", "0").stdout.splitlines()
+    assert first.startswith("An idle stack costs $38.35 a month")
+    assert lines[-1].startswith("orders deploy --parameter ShardCount=1 ")
+    assert planned(nowhere, "plan", "--rate", "0")["idle"]["dollars"] == 38.35
 
 
 def test_events_are_planned_with_their_price(nowhere: Orders) -> None:
@@ -57,8 +93,10 @@ def test_events_are_planned_with_their_price(nowhere: Orders) -> None:
 def test_the_change_feed_is_planned_with_its_price_and_its_parameters(nowhere: Orders) -> None:
     done = nowhere(*EXAMPLE, "--feed", "--event-bus")
     assert "Announcing a version costs $" in done.stdout and "a million, with the event bus" in done.stdout
+    bill = planned(nowhere, *EXAMPLE, "--feed", "--event-bus")["sizing"]["bill"]["entries"]
+    lines = [f"{one['service']}, {one['what']}" for one in bill]
     for line in ("Kinesis, change feed, shards", "Lambda, change feed", "EventBridge, pipe"):
-        assert line in done.stdout
+        assert line in lines
     assert "--parameter ChangeFeed=true --parameter ChangeFeedShardCount=" in done.stdout
     assert "--parameter ChangeEventBus=default" in done.stdout
     assert "add --feed" in nowhere(*EXAMPLE, "--event-bus", status=2).stderr
@@ -69,7 +107,8 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
     found = planned(nowhere, *EXAMPLE)
     assert " ".join(found) == (
         "demand options sizing comparison latency customer catch_up baseline baseline_ratio quotas parameters"
-        " event_dollars_million version_dollars_million prices deploy simulation"
+        " bills cheapest cheapest_parameters cheapest_catch_up idle event_dollars_million"
+        " version_dollars_million prices deploy simulation"
     )
     assert set(found["sizing"]) == {"stream", "function", "table", "archive", "feed", "bill"}
     assert found["demand"] == {
@@ -147,7 +186,8 @@ def test_a_plan_for_less_than_the_traffic_falls_behind_in_the_simulation_with_it
 @pytest.mark.parametrize(
     ("arguments", "message", "status"),
     [
-        ("--rate 0", "a rate of 0", 2),
+        ("--rate -1", "a rate of -1", 2),
+        ("--rate 1 --table-days 7", "without the archive's index", 2),
         ("--rate many", "'many' is not a number", 2),
         ("--rate 10 --peak 0.5x", "below the average", 2),
         ("--rate 10 --outage long", "'long' is not a length", 2),

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
+from decimal import Decimal
 
 from orderstream.capacity.demand import PlanInput
 from orderstream.capacity.feed import FeedSizing
 from orderstream.capacity.function import FunctionSizing, baseline_seconds, between_seconds, ceiling
-from orderstream.capacity.prices import GB, HOURS_A_MONTH, SECONDS_A_MONTH, tiered
+from orderstream.capacity.line_items import Bill, LineItem, bill_of
+from orderstream.capacity.prices import DAYS_A_MONTH, GB, HOURS_A_MONTH, SECONDS_A_MONTH, tiered
 from orderstream.capacity.storage import ArchiveSizing, TableSizing
 from orderstream.capacity.stream import StreamSizing, stream_dollars
-
-Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch", "EventBridge"]
+from orderstream.capacity.table_bill import table_items
 
 # The default batch size of Lambda's event source mapping.
 _TUTORIAL_BATCH = 100
-_CENT = Decimal("0.01")
-
-
-@dataclass(frozen=True)
-class LineItem:
-    """One line of a bill, in US dollars a month."""
-
-    service: Service
-    what: str
-    dollars: Decimal
-
-
-@dataclass(frozen=True)
-class Bill:
-    """A month's bill at list prices, without free tiers and discounts. US dollars, to the cent."""
-
-    entries: tuple[LineItem, ...]
-    services: dict[Service, Decimal]
-    total: Decimal
-
-
-def bill_of(entries: list[LineItem]) -> Bill:
-    """The entries with their sums. Each is rounded to the cent, so that the displayed lines add up."""
-    rounded = tuple(
-        replace(entry, dollars=entry.dollars.quantize(_CENT, ROUND_HALF_UP))
-        for entry in entries
-        if entry.dollars
-    )
-    services: dict[Service, Decimal] = {}
-    for entry in rounded:
-        services[entry.service] = services.get(entry.service, Decimal(0)) + entry.dollars
-    return Bill(rounded, services, sum(services.values(), Decimal(0)))
 
 
 def bill(
@@ -58,11 +24,11 @@ def bill(
     archive: ArchiveSizing,
     feed: FeedSizing | None,
     given: PlanInput,
+    month: int = 1,
 ) -> Bill:
-    """The bill of a plan."""
+    """The bill of a plan in a month; the first is 1."""
     one, price = given.figures.bytes, given.figures.cloudwatch_prices
     batches = function.average.batches_per_second * SECONDS_A_MONTH
-    kept = archive.compacted_gb if given.options.maintenance == "compact" else archive.gb
     alarms = one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
     of_events = one.event_metrics if given.demand.events else 0
     shard_metrics = stream.shards * one.shard_metrics if given.options.shard_metrics else 0
@@ -71,8 +37,8 @@ def bill(
             LineItem("Kinesis", _mode(stream), stream.dollars),
             *_lambda(batches, function.average.running * SECONDS_A_MONTH, given),
             _maintenance(archive, given),
-            *_dynamodb(table, given),
-            *_s3(archive.objects, kept, given),
+            *table_items(table, given, month),
+            *_archive(archive, given, month),
             *_replaced_objects(archive, given),
             *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics + of_events, given),
             LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
@@ -101,7 +67,7 @@ def baseline(stream: StreamSizing, table: TableSizing, given: PlanInput) -> Bill
         [
             LineItem("Kinesis", _mode(stream), stream_cost),
             *_lambda(records / batch, baseline_seconds(records, given), given),
-            *_dynamodb(table, given),
+            *table_items(table, given),
             *_s3(records, sent / GB, given),
             *_cloudwatch(records / batch, 0, 0, given),
         ]
@@ -110,11 +76,6 @@ def baseline(stream: StreamSizing, table: TableSizing, given: PlanInput) -> Bill
 
 def _mode(stream: StreamSizing) -> str:
     return f"stream, {'shards' if stream.mode == 'shards' else 'on demand'}"
-
-
-def _kept(given: PlanInput) -> str:
-    months = given.options.months
-    return f"storage, {months} month{'s' * (months > 1)} of orders"
 
 
 def _lambda(batches: Decimal, seconds: Decimal, given: PlanInput) -> list[LineItem]:
@@ -165,25 +126,28 @@ def _replaced_objects(archive: ArchiveSizing, given: PlanInput) -> list[LineItem
     ]
 
 
-def _dynamodb(table: TableSizing, given: PlanInput) -> list[LineItem]:
-    price, months = given.figures.dynamodb_prices, given.options.months
-    units = given.orders_a_month * (table.billed_units_per_order + table.events_billed_per_order)
-    reads = given.orders_a_month * table.reads_per_order
-    recovery = table.recovery_gb * months * price.recovery_gb_month
+def _archive(archive: ArchiveSizing, given: PlanInput, month: int) -> list[LineItem]:
+    """A month's objects, and the storage of all so far: large ones are in Glacier once they are old."""
+    price, days = given.figures.s3_prices, given.options.glacier_days
+    is_compact = given.options.maintenance == "compact"
+    gigabytes = (archive.compacted_gb if is_compact else archive.gb) + archive.index_gb
+    objects = Decimal(archive.compacted_objects) if is_compact else archive.objects
+    if not days or gigabytes / objects * GB < price.least_bytes_to_move:
+        return _s3(archive.objects, gigabytes * month, given)
+    warm = min(Decimal(month), days / DAYS_A_MONTH)
+    moved = objects if month > warm else 0
+    cold = (month - warm) * gigabytes * price.glacier_gb_month + moved * price.glacier_move_thousand / 1000
     return [
-        LineItem("DynamoDB", "writes", units * price.write_million / 1_000_000),
-        LineItem("DynamoDB", "reads", reads * price.read_million / 1_000_000),
-        LineItem("DynamoDB", _kept(given), table.stored_gb * months * price.stored_gb_month),
-        LineItem("DynamoDB", "point-in-time recovery", recovery),
+        *_s3(archive.objects, gigabytes * warm, given),
+        LineItem("S3", "storage in Glacier Instant Retrieval", cold),
     ]
 
 
 def _s3(objects: Decimal, gigabytes: Decimal, given: PlanInput) -> list[LineItem]:
     price = given.figures.s3_prices
-    stored = tiered(gigabytes * given.options.months, price.stored_gb_month_tiers)
     return [
         LineItem("S3", "PUT requests", objects * price.put_thousand / 1000),
-        LineItem("S3", _kept(given), stored),
+        LineItem("S3", "storage", tiered(gigabytes, price.stored_gb_month_tiers)),
     ]
 
 

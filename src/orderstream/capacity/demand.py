@@ -17,6 +17,9 @@ from orderstream.errors import InputError
 Mode = Literal["shards", "on-demand"]
 Layout = Literal["batch", "order"]
 Maintenance = Literal["none", "seal", "compact"]
+TableBilling = Literal["on-demand", "provisioned"]
+TableClass = Literal["standard", "infrequent-access"]
+Projection = Literal["all", "keys"]
 
 # No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
@@ -72,8 +75,11 @@ class Options:
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
     `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
     `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too;
-    `headroom` the share of capacity on top of the peak; `months` how many months of orders are stored in the
-    table and the archive. Raises InputError for impossible values.
+    `table_days` the days that orders stay in the table (0: for ever), which is billed by `table_billing` and
+    `table_class`; `index_projection` what the index by customer stores; `glacier_days` the age at which large
+    archive objects move to Glacier Instant Retrieval (0: never). `longest_wait_seconds` is how long orders
+    may wait for a provisioned table at a sudden peak, `headroom` the share of capacity on top of the peak,
+    `months` the horizon. Raises InputError for impossible values.
     """
 
     mode: Mode | None = None
@@ -88,14 +94,23 @@ class Options:
     event_bus: bool = False
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)
+    table_billing: TableBilling = "on-demand"
+    table_days: int = 0
+    table_class: TableClass = "standard"
+    index_projection: Projection = "all"
+    glacier_days: int = 0
+    longest_wait_seconds: int = 120
     headroom: Decimal = Decimal("0.25")
-    months: int = 1
+    months: int = 36
 
     def __post_init__(self) -> None:
         for name, value, bounds in (
             ("a batch window", self.window_seconds, WINDOW_SECONDS),
             ("a number of consumers", self.consumers, CONSUMERS),
             ("a number of months", self.months, range(1, 1200 + 1)),
+            ("a number of days in the table", self.table_days, range(3650 + 1)),
+            ("a number of days until Glacier", self.glacier_days, range(9999 + 1)),
+            ("a wait in seconds", self.longest_wait_seconds, range(3600 + 1)),
         ):
             _require(value in bounds, f"{name} of {value}", f"{bounds.start} to {bounds.stop - 1}")
         retention, outage, longest = self.retention_hours, self.outage_hours, RETENTION_HOURS[-1]
@@ -103,6 +118,9 @@ class Options:
         _require(retention in RETENTION_HOURS, f"a retention of {retention} hours", f"one of {hours}")
         _require(0 <= outage <= longest, f"an outage of {outage:f} hours", f"0 to {longest:,}")
         _require(self.feed or not self.event_bus, "an event bus without the change feed", "add --feed")
+        is_found = self.maintenance == "compact" or not self.table_days
+        what = "orders that leave the table, without the archive's index,"
+        _require(is_found, what, "add --maintenance compact, which writes it")
         _require(0 <= self.headroom <= 10, f"a headroom of {self.headroom:%}", "0% to 1,000%")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from orderstream.capacity.bill import Bill, baseline
+from orderstream.capacity.bill import baseline
+from orderstream.capacity.choices import Cheapest, MonthlyBill, bills, cheapest
 from orderstream.capacity.demand import Demand, Options, PlanInput
+from orderstream.capacity.idle import IdleCost, idle_cost
+from orderstream.capacity.line_items import Bill
+from orderstream.capacity.parameters import parameters
 from orderstream.capacity.quotas import Quota, quotas
 from orderstream.capacity.sizing import Sizing, compute_sizing
-from orderstream.capacity.storage import TableSizing
+from orderstream.capacity.storage import TableSizing, table
 from orderstream.capacity.stream_mode import Comparison, compare
-
-_LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,11 @@ class CatchUp:
 class CapacityPlan:
     """The result of `orders plan`. `baseline_ratio` is the tutorial's bill divided by this one.
 
-    `quotas` starts with the first to be exceeded; `parameters` have the names in template.yaml.
-    `event_dollars_million` is what a million events add to the bill, None without events;
-    `version_dollars_million` what a million announced versions do, None without the change feed.
+    `quotas` starts with the first to be exceeded; `parameters` have the names in template.yaml. `bills` are
+    those of month 1, of month 12 and of the last month of the horizon; `cheapest` is the cheapest
+    combination, and `idle` what the stack costs without orders. `event_dollars_million` is what a million
+    events add to the bill, None without events; `version_dollars_million` what a million announced versions
+    do, None without the change feed.
     """
 
     demand: Demand
@@ -75,6 +79,11 @@ class CapacityPlan:
     baseline_ratio: Decimal
     quotas: tuple[Quota, ...]
     parameters: dict[str, str]
+    bills: tuple[MonthlyBill, ...]
+    cheapest: Cheapest
+    cheapest_parameters: dict[str, str]
+    cheapest_catch_up: CatchUp
+    idle: IdleCost
     event_dollars_million: Decimal | None = None
     version_dollars_million: Decimal | None = None
 
@@ -83,7 +92,8 @@ def plan(given: PlanInput) -> CapacityPlan:
     """Plan for a demand. The mode of the stream is the chosen one, or the cheaper one by default."""
     comparison = compare(given)
     of = compute_sizing(given.options.mode or comparison.cheaper, given)
-    by_tutorial = baseline(of.stream, of.table, given)
+    by_tutorial = _baseline(of, given)
+    best = cheapest(given)
     return CapacityPlan(
         demand=given.demand,
         options=given.options,
@@ -96,9 +106,28 @@ def plan(given: PlanInput) -> CapacityPlan:
         baseline_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
         quotas=quotas(of, given),
         parameters=parameters(of, given.options),
+        bills=bills(of, given),
+        cheapest=best,
+        cheapest_parameters=parameters(best.sizing, best.options),
+        cheapest_catch_up=catch_up(best.sizing, replace(given, options=best.options)),
+        idle=idle_cost(of.stream.mode, given),
         event_dollars_million=event_dollars_million(of, given),
         version_dollars_million=version_dollars_million(of, given),
     )
+
+
+def _baseline(of: Sizing, given: PlanInput) -> Bill:
+    """The tutorial's table is on demand, and keeps what it has."""
+    usual = Options()
+    options = replace(
+        given.options,
+        table_billing=usual.table_billing,
+        table_days=usual.table_days,
+        table_class=usual.table_class,
+        index_projection=usual.index_projection,
+    )
+    plain = replace(given, options=options)
+    return baseline(of.stream, table(plain), plain)
 
 
 def event_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
@@ -117,33 +146,6 @@ def version_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
     without = replace(given, options=replace(given.options, feed=False, event_bus=False))
     more = of.bill.total - compute_sizing(of.stream.mode, without).bill.total
     return more * 1_000_000 / (given.orders_a_month * of.feed.versions_per_order)
-
-
-def record_age_seconds(retention_hours: int) -> int:
-    """The age at which Lambda discards orders by template.yaml's default: nine tenths of the retention."""
-    return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
-
-
-def parameters(of: Sizing, choices: Options) -> dict[str, str]:
-    """Names and values of template.yaml's parameters for the deployment."""
-    values = {
-        "ShardCount": str(of.stream.shards if of.stream.mode == "shards" else 0),
-        "RetentionHours": str(choices.retention_hours),
-        "BatchSize": str(of.function.batch_size),
-        "BatchWindowSeconds": str(choices.window_seconds),
-        "ParallelizationFactor": str(of.function.parallelization_factor),
-        "EnhancedFanOut": "true" if choices.fan_out else "false",
-        "ShardMetrics": "true" if choices.shard_metrics else "false",
-        "ArchiveLayout": choices.layout,
-        "ArchiveMaintenance": choices.maintenance,
-        "CustomerIndex": "true" if choices.has_index else "false",
-        "TableWarmWriteUnits": str(of.table.warm_units),
-    }
-    if of.feed:
-        values |= {"ChangeFeed": "true", "ChangeFeedShardCount": str(of.feed.shards)}
-    if choices.event_bus:
-        values["ChangeEventBus"] = "default"
-    return values
 
 
 def customer(of: Sizing, given: PlanInput) -> Customer:
@@ -175,10 +177,13 @@ def reads_per_shard(given: PlanInput) -> Decimal:
 
 
 def table_rate(of: TableSizing, given: PlanInput) -> Decimal:
-    """Orders a second that the table accepts: twice its previous peak, up to the quota.
+    """Orders a second that the table accepts: twice its previous peak, up to the quota; or its highest
+    capacity.
 
     The quota is the default, or the value that the plan requests from AWS if higher.
     """
+    if of.capacity:
+        return of.capacity.write_maximum / of.writes_per_order
     limit = given.figures.dynamodb_limits
     quota = max(Decimal(limit.table_writes), given.wanted * of.writes_per_order)
     units = min(quota, max(Decimal(limit.new_table_writes), limit.growth * of.peak_units))

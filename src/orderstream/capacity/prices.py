@@ -12,6 +12,7 @@ REGION = "us-east-1"
 # As in the AWS Pricing Calculator.
 HOURS_A_MONTH = 730
 SECONDS_A_MONTH = HOURS_A_MONTH * 3600
+DAYS_A_MONTH = Decimal(HOURS_A_MONTH) / 24
 KB = 1024
 GB = 1024**3
 MB = 1024**2
@@ -63,8 +64,9 @@ class AdvantagePrices:
 
     date: ClassVar = "2026-11-24"
     source: ClassVar = (
-        'a setting of the account; docs.aws.amazon.com/streams says "at least 60% lower". The amounts and the'
-        " minimum are from secondary sources and were not read from AWS: check them before you decide"
+        'a setting of the account; docs.aws.amazon.com/streams says "at least 60% lower", the AWS Big Data'
+        " Blog that it pays from 10 MiB/s on. The amounts and the minimum are from secondary sources and were"
+        " not read from AWS: check them before you decide"
     )
     ingested_gb: Decimal = Decimal("0.032")
     retrieved_gb: Decimal = Decimal("0.016")
@@ -90,18 +92,26 @@ class LambdaPrices:
 
 @dataclass(frozen=True)
 class DynamoPrices:
-    """On demand, standard table class. A unit is a write of up to 1 KB; an index takes as many again. A read
-    unit is a consistent read of up to 4 KB.
+    """On demand and provisioned, standard table class and Infrequent Access. A unit is a write of up to 1 KB;
+    an index takes as many again. A read unit is a consistent read of up to 4 KB.
     """
 
-    date: ClassVar = "2026-11-24"
+    date: ClassVar = "2026-11-30"
     source: ClassVar = (
-        "aws.amazon.com/dynamodb/pricing/on-demand; storage and backup from Infracost's"
-        " dynamodb_table_test.golden; warming, an hour of a provisioned unit, from memory, not verified"
+        "aws.amazon.com/dynamodb/pricing/on-demand and /provisioned; storage, backup and provisioned units"
+        " from Infracost's dynamodb_table_test.golden; Infrequent Access from help.nops.io/inform (storage"
+        " 60% less, throughput 25% more); that recovery costs the same for 1 to 35 days from"
+        " docs.aws.amazon.com/amazondynamodb; warming, an hour of a provisioned unit, from memory, not"
+        " verified"
     )
     write_million: Decimal = Decimal("0.625")
     read_million: Decimal = Decimal("0.125")
+    write_unit_hour: Decimal = Decimal("0.00065")
+    read_unit_hour: Decimal = Decimal("0.00013")
     stored_gb_month: Decimal = Decimal("0.25")
+    infrequent_gb_month: Decimal = Decimal("0.10")
+    # Of every write and read, on demand or provisioned.
+    infrequent_throughput: Decimal = Decimal("1.25")
     # Point-in-time recovery covers the table without its indexes.
     recovery_gb_month: Decimal = Decimal("0.20")
     # Once, for each unit above the table's current capacity.
@@ -109,16 +119,41 @@ class DynamoPrices:
 
 
 @dataclass(frozen=True)
-class S3Prices:
-    """S3 Standard; storage in tiers of GB."""
+class ReservedPrices:
+    """A hundred provisioned write units, reserved: paid once, and then by the hour. Not for Infrequent
+    Access.
+    """
 
-    date: ClassVar = "2026-11-24"
+    date: ClassVar = "2026-11-30"
     source: ClassVar = (
-        "aws.amazon.com/s3/pricing; Infracost's s3_bucket_test.golden; the tiers from memory, not verified"
+        "docs.aws.amazon.com/amazondynamodb/latest/developerguide/reserved-capacity.html: up to 54% less for"
+        " one year and 77% for three, in blocks of 100. The amounts are from memory; they make just these"
+        " percentages"
+    )
+    block_units: int = 100
+    one_year_once: Decimal = Decimal("150")
+    one_year_hour: Decimal = Decimal("0.0128")
+    three_years_once: Decimal = Decimal("180")
+    three_years_hour: Decimal = Decimal("0.0081")
+
+
+@dataclass(frozen=True)
+class S3Prices:
+    """S3 Standard, with storage in tiers of GB, and Glacier Instant Retrieval, which charges for reads."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = (
+        "aws.amazon.com/s3/pricing; Infracost's s3_bucket_test.golden; Glacier from"
+        " c3x.dev/blog/s3-storage-class-comparison and techlama.blog, which agree; the tiers and the price of"
+        " a transition from memory, not verified"
     )
     put_thousand: Decimal = Decimal("0.005")
     get_thousand: Decimal = Decimal("0.0004")
     stored_gb_month_tiers: Tiers = _tiers((0, "0.023"), (51_200, "0.022"), (512_000, "0.021"))
+    # Of objects above the smallest size that the template's lifecycle rule moves.
+    glacier_gb_month: Decimal = Decimal("0.004")
+    glacier_move_thousand: Decimal = Decimal("0.02")
+    least_bytes_to_move: int = 128 * KB
 
 
 @dataclass(frozen=True)
@@ -128,7 +163,8 @@ class CloudWatchPrices:
     date: ClassVar = "2026-11-24"
     source: ClassVar = (
         "tiers of Lambda's logs as announced by AWS for May 2025 and checked by duckbillgroup.com (60 TB:"
-        " $12,500); storage and metrics from aws.amazon.com/cloudwatch/pricing, from memory, not verified"
+        " $12,500); storage, metrics and the free tier from aws.amazon.com/cloudwatch/pricing, from memory,"
+        " not verified"
     )
     log_gb_tiers: Tiers = _tiers((0, "0.50"), (10_240, "0.25"), (30_720, "0.10"), (51_200, "0.05"))
     # Logs are stored compressed, in about a seventh of their bytes.
@@ -141,6 +177,10 @@ class CloudWatchPrices:
     alarm_metric_month: Decimal = Decimal("0.10")
     alarm_composite_month: Decimal = Decimal("0.50")
     dashboard_month: Decimal = Decimal("3.00")
+    # Free for ever, in each account: not subtracted from a bill.
+    free_metrics: int = 10
+    free_alarms: int = 10
+    free_dashboards: int = 3
 
 
 @dataclass(frozen=True)

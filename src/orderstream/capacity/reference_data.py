@@ -13,6 +13,7 @@ from orderstream.capacity.prices import (
     KinesisPrices,
     LambdaPrices,
     RequestPrices,
+    ReservedPrices,
     S3Prices,
 )
 
@@ -70,6 +71,33 @@ class DynamoLimits:
     growth: int = 2
     partition_writes: int = 1_000
     table_writes: int = 40_000
+    # How long expired items may stay: "within a few days".
+    expiry_lag_days: int = 2
+
+
+@dataclass(frozen=True)
+class ScalingFigures:
+    """How Application Auto Scaling follows the consumption of a provisioned table, and its burst capacity."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = (
+        "docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html (two minutes above the"
+        " target, fifteen 20 points below it);"
+        " repost.aws/knowledge-center/dynamodb-spiky-workloads-short-intervals (300 seconds of unused"
+        " capacity, best effort). From memory, not verified: the decreases a day, and four alarms for each"
+        " target. The delay until a change is in effect is assumed"
+    )
+    scale_out_minutes: int = 2
+    scale_in_minutes: int = 15
+    # Below the target, as a share of the capacity.
+    scale_in_below: float = 0.2
+    # After these, one is allowed an hour after the last.
+    free_decreases: int = 4
+    # For the metric to appear, the alarm to fire, and UpdateTable to take effect.
+    delay_seconds: int = 120
+    burst_seconds: int = 300
+    # CloudWatch alarms that the policy makes, for the reads or the writes of a table or an index.
+    alarms: int = 4
 
 
 @dataclass(frozen=True)
@@ -127,6 +155,8 @@ class ByteFigures:
     item: int = 495
     item_per_byte: Decimal = Decimal("0.18")
     item_stored: int = 100
+    # An entry of the index that has its keys alone.
+    item_keys: int = 69
     # A line of the archive without its order; an object of gzip, and more for each line and byte of an order.
     line: int = 192
     archive_object: int = 400
@@ -135,6 +165,8 @@ class ByteFigures:
     # The same as Parquet.
     compacted_line: int = 23
     compacted_per_byte: Decimal = Decimal("0.211")
+    # A record in the archive's index, which finds orders that left the table: assumed.
+    archive_index_entry: int = 30
     # The log lines about a batch with orders in one currency, and the three that Lambda adds (assumed).
     log: int = 1850
     log_of_lambda: int = 400
@@ -228,6 +260,7 @@ class ReferenceData:
     advantage_prices: AdvantagePrices = AdvantagePrices()
     lambda_prices: LambdaPrices = LambdaPrices()
     dynamodb_prices: DynamoPrices = DynamoPrices()
+    reserved_prices: ReservedPrices = ReservedPrices()
     s3_prices: S3Prices = S3Prices()
     cloudwatch_prices: CloudWatchPrices = CloudWatchPrices()
     eventbridge_prices: EventBridgePrices = EventBridgePrices()
@@ -235,6 +268,7 @@ class ReferenceData:
     kinesis_limits: KinesisLimits = KinesisLimits()
     lambda_limits: LambdaLimits = LambdaLimits()
     dynamodb_limits: DynamoLimits = DynamoLimits()
+    scaling: ScalingFigures = ScalingFigures()
     s3_limits: S3Limits = S3Limits()
     function: FunctionFigures = FunctionFigures()
     bytes: ByteFigures = ByteFigures()

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.capacity.bill import Bill, bill
+from orderstream.capacity.bill import bill
 from orderstream.capacity.demand import Mode, PlanInput
 from orderstream.capacity.feed import FeedSizing, feed
 from orderstream.capacity.function import FunctionSizing, function
+from orderstream.capacity.line_items import Bill
 from orderstream.capacity.storage import ArchiveSizing, TableSizing, archive, table
 from orderstream.capacity.stream import StreamSizing, stream
 
@@ -18,7 +19,9 @@ _CLOSELY = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Sizing:
-    """The stream, function, table, archive and change feed (None: none) of one deployment, and their bill."""
+    """The stream, function, table, archive and change feed (None: none) of one deployment, and their first
+    bill.
+    """
 
     stream: StreamSizing
     function: FunctionSizing
@@ -35,6 +38,11 @@ def compute_sizing(mode: Mode, given: PlanInput) -> Sizing:
     of_table, of_archive = table(given), archive(of_function, given)
     parts = of_stream, of_function, of_table, of_archive, feed(mode, of_table, given)
     return Sizing(*parts, bill(*parts, given))
+
+
+def bill_in(month: int, of: Sizing, given: PlanInput) -> Bill:
+    """The bill of a sizing in a month; the first is 1."""
+    return bill(of.stream, of.function, of.table, of.archive, of.feed, given, month)
 
 
 def boundary(holds: Callable[[Decimal], bool], low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from orderstream.capacity.demand import Layout, PlanInput
 from orderstream.capacity.function import FunctionSizing, ceiling
-from orderstream.capacity.prices import GB, HOURS_A_MONTH, KB
+from orderstream.capacity.prices import DAYS_A_MONTH, GB, HOURS_A_MONTH, KB
+from orderstream.capacity.table_capacity import TableCapacity, table_capacity
 
 # A read unit, with strong consistency.
 _READ_BYTES = 4 * KB
@@ -15,15 +16,16 @@ _READ_BYTES = 4 * KB
 
 @dataclass(frozen=True)
 class TableSizing:
-    """The on-demand tables of a plan. A write unit is a write of up to 1 KB.
+    """The tables of a plan. A write unit is a write of up to 1 KB.
 
     `item_bytes` is the size of an item with all its events applied. `units_per_order` is for the table of
-    orders alone; the index writes and bills as many again. `updates_per_order` are further units of the same
-    table for the events of an order, `events_billed_per_order` all that these are billed for: with the index,
-    and a row each in their own table. `reads_per_order` are read units for them. `peak_units` is what the
-    table and the index each need a second. Above `new_table_units` the tables must be pre-warmed to
-    `warm_units` (0: not needed), which costs `warm_dollars` once. `partitions` is the minimum that the peak
-    needs. `stored_gb` is the storage of a month's orders, including the index and the events.
+    orders alone; the index writes as many again, or one if it has keys alone. `updates_per_order` are further
+    units of the same table for the events of an order, `events_billed_per_order` all that these are billed
+    for: with the index, and a row each in their own table. `reads_per_order` are read units for them.
+    `peak_units` is what the table and the index each need a second. Above `new_table_units`, on-demand tables
+    must be pre-warmed to `warm_units` (0: not needed), which costs `warm_dollars` once. `partitions` is the
+    minimum that the peak needs. `stored_gb` is the storage of a month's orders, including the index and the
+    events. `capacity` is that of provisioned tables.
     """
 
     item_bytes: int
@@ -39,6 +41,7 @@ class TableSizing:
     partitions: int
     stored_gb: Decimal
     recovery_gb: Decimal
+    capacity: TableCapacity | None
 
     @property
     def writes_per_order(self) -> Decimal:
@@ -50,9 +53,9 @@ class TableSizing:
 class ArchiveSizing:
     """The archive of a plan: a month's objects, their GB, and the same as one Parquet file per hour.
 
-    A maintenance run processes an hour's objects. It takes `maintenance_seconds` on average and
-    `maintenance_seconds_at_peak`, and reads `maintenance_reads` objects a month. `old_gb` is the size of the
-    replaced objects stored at any time.
+    `index_gb` is its index of orders that left the table. A maintenance run processes an hour's objects. It
+    takes `maintenance_seconds` on average and `maintenance_seconds_at_peak`, and reads `maintenance_reads`
+    objects a month. `old_gb` is the size of the replaced objects stored at any time.
     """
 
     layout: Layout
@@ -61,6 +64,7 @@ class ArchiveSizing:
     gb: Decimal
     compacted_objects: int
     compacted_gb: Decimal
+    index_gb: Decimal
     maintenance_seconds: Decimal
     maintenance_seconds_at_peak: Decimal
     maintenance_reads: Decimal
@@ -94,26 +98,54 @@ def table(given: PlanInput) -> TableSizing:
     )
     row = event.row + given.demand.event_size
     units, updates = -(-new // KB), events * -(-size // KB)
-    copies = 2 if given.options.has_index else 1
     peak = given.demand.peak * (units + updates)
-    warm = 0 if peak <= limit.new_table_writes else ceiling(given.wanted * (units + updates))
-    cold = max(0, warm - limit.new_table_writes) * (copies + 1)
-    stored_item, stored_row = (one + given.figures.bytes.item_stored for one in (size, row))
+    is_provisioned = given.options.table_billing == "provisioned"
+    warm = (
+        0 if peak <= limit.new_table_writes or is_provisioned else ceiling(given.wanted * (units + updates))
+    )
+    copied, changed, entry = _index(units, updates, size, given)
+    cold = max(0, warm - limit.new_table_writes) * (3 if copied else 2)
+    stored_item, stored_row, stored_entry = (
+        one + given.figures.bytes.item_stored if one else 0 for one in (size, row, entry)
+    )
+    rows = events * -(-row // KB)
+    reads = events * (-(-size // _READ_BYTES) + event_units_read(given))
     return TableSizing(
         item_bytes=size,
         units_per_order=units,
-        billed_units_per_order=units * copies,
+        billed_units_per_order=units + copied,
         updates_per_order=updates,
-        events_billed_per_order=updates * copies + events * -(-row // KB),
-        reads_per_order=events * (-(-size // _READ_BYTES) + event_units_read(given)),
+        events_billed_per_order=updates + changed + rows,
+        reads_per_order=reads,
         peak_units=peak,
         new_table_units=limit.new_table_writes,
         warm_units=warm,
         warm_dollars=cold * given.figures.dynamodb_prices.warm_write_unit,
         partitions=max(1, ceiling(peak / limit.partition_writes)),
-        stored_gb=given.orders_a_month * (stored_item * copies + events * stored_row) / GB,
+        stored_gb=given.orders_a_month * (stored_item + stored_entry + events * stored_row) / GB,
         recovery_gb=given.orders_a_month * (stored_item + events * stored_row) / GB,
+        capacity=table_capacity(units + updates, copied + changed, rows, reads, given)
+        if is_provisioned
+        else None,
     )
+
+
+def _index(units: int, updates: Decimal, size: int, given: PlanInput) -> tuple[int, Decimal, int]:
+    """What the index by customer writes for an order and for its events, and the bytes of an entry."""
+    if not given.options.has_index:
+        return 0, Decimal(0), 0
+    if given.options.index_projection == "keys":
+        # An event changes no key.
+        return 1, Decimal(0), given.figures.bytes.item_keys
+    return units, updates, size
+
+
+def months_in_table(month: int, given: PlanInput) -> Decimal:
+    """How many months of orders the table has at the end of a month; DynamoDB deletes some days late."""
+    days = given.options.table_days
+    if not days:
+        return Decimal(month)
+    return min(Decimal(month), (days + given.figures.dynamodb_limits.expiry_lag_days) / DAYS_A_MONTH)
 
 
 def archive(of: FunctionSizing, given: PlanInput) -> ArchiveSizing:
@@ -139,6 +171,7 @@ def archive(of: FunctionSizing, given: PlanInput) -> ArchiveSizing:
         gb=whole / GB,
         compacted_objects=HOURS_A_MONTH,
         compacted_gb=given.orders_a_month * compacted / GB,
+        index_gb=given.orders_a_month * one.archive_index_entry / GB if options.table_days else Decimal(0),
         maintenance_seconds=_maintenance_seconds(objects / HOURS_A_MONTH, records, given),
         maintenance_seconds_at_peak=_maintenance_seconds(objects_at_peak * 3600, records_at_peak, given),
         maintenance_reads=objects * {"none": 0, "seal": 1, "compact": 2}[options.maintenance],

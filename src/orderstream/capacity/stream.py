@@ -93,6 +93,18 @@ def advantage_dollars(given: PlanInput) -> Decimal:
     return came * price.ingested_gb + went * price.retrieved_gb + kept * price.extended_gb_month
 
 
+def aggregated_dollars(of: StreamSizing, given: PlanInput) -> Decimal:
+    """The cost of the stream, in US dollars a month, if producers filled each record with orders."""
+    price, limit = given.figures.kinesis_prices, given.figures.kinesis_limits
+    records = given.orders_a_month * given.bytes_per_order / limit.put_unit_bytes
+    if of.mode == "shards":
+        units = given.with_events(lambda size: -(-size // limit.put_unit_bytes)) * given.orders_a_month
+        plain = stream_dollars("shards", of.shards_aggregated, given)
+        return plain - (units - records) * price.put_unit_million / 1_000_000
+    gigabytes = given.orders_a_month * (_whole_kilobytes(given) - given.bytes_per_order) / GB
+    return of.dollars - gigabytes * price.ingested_gb
+
+
 def stream(mode: Mode, given: PlanInput) -> StreamSizing:
     """The stream for a demand in this mode."""
     limit, options = given.figures.kinesis_limits, given.options

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count, pairwise
 
-from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Mode, PlanInput
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Mode, Options, PlanInput
 from orderstream.capacity.feed import announced
 from orderstream.capacity.sizing import boundary, compute_sizing
 from orderstream.capacity.stream import shards_per_order_with_lanes
@@ -56,7 +56,10 @@ def compare(given: PlanInput) -> Comparison:
 
     Between two rates at which either mode gets another shard, the bills are smooth. So it is enough to
     compare the ends of each such interval, and to bisect those at whose ends different modes are cheaper.
+    The tables cost the same in both.
     """
+    dollars = _dollars(given)
+    given = replace(given, options=replace(given.options, table_billing=Options().table_billing))
 
     def stays(rate: Decimal) -> bool:
         return cheaper(given.at(rate)) == at
@@ -70,7 +73,6 @@ def compare(given: PlanInput) -> Comparison:
             if then != at:
                 changes.append(boundary(stays, here, there)[1])
                 at = then
-    dollars = _dollars(given)
     return Comparison(
         shards_dollars=dollars["shards"],
         on_demand_dollars=dollars["on-demand"],

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from orderstream.capacity.demand import PlanInput
 from orderstream.capacity.function import between_seconds, poll_seconds, seconds_of
-from orderstream.capacity.plan import reads_per_shard, record_age_seconds, table_rate
+from orderstream.capacity.parameters import record_age_seconds
+from orderstream.capacity.plan import reads_per_shard, table_rate
 from orderstream.capacity.sizing import Sizing
 
 

@@ -32,6 +32,10 @@ def _rate(text: object) -> Decimal:
     return rate
 
 
+def _rate_or_none(text: object) -> Decimal:
+    return Decimal(0) if orders_per_second(str(text)) == 0 else _rate(text)
+
+
 def _regions() -> list[str]:
     return sorted(regions())
 
@@ -95,9 +99,9 @@ HttpPort = Annotated[
 ORDER = typer.Option(metavar="ORDER_ID", help="Only the order with this id.")
 WHERE = typer.Option(metavar="SQL", help="Only those for which this condition is true.")
 CUSTOMER = typer.Option(help="Customer id, as producers send it.")
-RATE = typer.Option(
-    metavar="RATE", help="Orders a second, or with a unit: 1000/day, 500/h, 60/min.", parser=_rate
-)
+_RATE_HELP = "Orders a second, or with a unit: 1000/day, 500/h, 60/min."
+RATE = typer.Option(metavar="RATE", help=_RATE_HELP, parser=_rate)
+RATE_OR_NONE = typer.Option(metavar="RATE", help=_RATE_HELP, parser=_rate_or_none)
 PORT = typer.Option(help="Port of the local cloud.", min=1, max=LAST_PORT)
 
 

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from orderstream.aws.times import parse_time_range
-from orderstream.capacity.demand import EVENT_BYTES, Demand, Layout, Maintenance, Mode, Options, PlanInput
+from orderstream.capacity.demand import (
+    EVENT_BYTES,
+    Demand,
+    Layout,
+    Maintenance,
+    Mode,
+    Options,
+    PlanInput,
+    Projection,
+    TableBilling,
+    TableClass,
+)
+from orderstream.capacity.idle import IDLE_RATE
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
@@ -21,6 +33,9 @@ from orderstream.output.simulation import picture as draw
 from orderstream.project.config import FILE
 
 app = typer.Typer()
+
+# It has no effect on the bill of a stack without orders.
+_IDLE_SIZE = 500
 
 
 def _number(text: object) -> Decimal:
@@ -36,8 +51,8 @@ def _number(text: object) -> Decimal:
 
 @app.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
 def plan(
-    size: Annotated[int, typer.Option(help="Bytes of an order, as sent.")],
-    rate: Annotated[Decimal | None, options.RATE] = None,
+    size: Annotated[int | None, typer.Option(help="Bytes of an order, as sent.")] = None,
+    rate: Annotated[Decimal | None, options.RATE_OR_NONE] = None,
     peak: Annotated[
         str | None, typer.Option(help="Peak: a factor such as 5x, or a rate as of --rate.")
     ] = None,
@@ -60,7 +75,23 @@ def plan(
     mode: Annotated[Mode | None, typer.Option(help="Capacity mode. Default: the cheaper one.")] = None,
     headroom: Annotated[int, typer.Option(help="Headroom above the peak, in percent.")] = 25,
     item_size: Annotated[int | None, typer.Option(help="Bytes of an item, if known.")] = None,
-    months: Annotated[int, typer.Option(help="Months of orders in table and archive.")] = 1,
+    table_billing: Annotated[
+        TableBilling, typer.Option(help="How the tables are billed: by request, or by capacity.")
+    ] = "on-demand",
+    table_days: Annotated[
+        int, typer.Option(help="Days that orders stay in the table after their last change. 0: for ever.")
+    ] = 0,
+    table_class: Annotated[TableClass, typer.Option(help="Class of the tables.")] = "standard",
+    index_projection: Annotated[
+        Projection, typer.Option(help="What the index stores: orders, or their keys.")
+    ] = "all",
+    glacier_days: Annotated[
+        int, typer.Option(help="Age in days at which large archive objects move to Glacier. 0: never.")
+    ] = 0,
+    wait: Annotated[
+        str, typer.Option(help="Longest wait for a provisioned table at a sudden peak, such as 30s.")
+    ] = "2m",
+    months: Annotated[int, typer.Option(help="Horizon: the last month whose bill is printed.")] = 36,
     outage: Annotated[str, typer.Option(help="Length of an outage to recover from, such as 30m.")] = "1h",
     traffic: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Simulate this CSV: time, orders a second.")
@@ -80,20 +111,26 @@ def plan(
 ) -> None:
     """Plan capacity and cost for expected traffic.
 
-    Prints the settings, the quotas, a month's bill and the command to deploy it. --rate is the average. By
-    default, --rate and --peak are those of --traffic. It does not call AWS:
+    Prints the settings, the quotas, the bills over --months and the command to deploy it; then the cheapest
+    settings of table, index and archive, and what each saves. --rate is the average; 0 prints what an idle
+    stack costs. By default, --rate and --peak are those of --traffic. It does not call AWS:
     docs/explanation/capacity.md has the formulas, and all prices and limits with source and date.
     """
     recorded = curve_in(traffic) if traffic else None
     if recorded is None and (picture or outage_at):
         raise InputError("--picture and --outage-at are for a simulation", hint="add --traffic traffic.csv")
-    if rate is not None:
+    if rate == 0:
+        average = highest = IDLE_RATE
+        size = size or _IDLE_SIZE
+    elif rate is not None:
         average, highest = rate, peak_of(peak or "1x", rate)
     elif recorded is not None:
         average = Decimal(str(recorded.curve.average))
         highest = peak_of(peak, average) if peak else max(average, Decimal(str(recorded.curve.peak)))
     else:
         raise InputError("how much traffic?", hint="give --rate 2000 --peak 5x, or --traffic traffic.csv")
+    if size is None:
+        raise InputError("how large is an order?", hint="give its bytes as sent: --size 600")
     demand = Demand(average, highest, size, item_size, events_per_order, event_size)
     stopped = parse_time_range(outage)
     choices = Options(
@@ -110,6 +147,12 @@ def plan(
         consumers=consumers,
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
         headroom=Decimal(headroom) / 100,
+        table_billing=table_billing,
+        table_days=table_days,
+        table_class=table_class,
+        index_projection=index_projection,
+        glacier_days=glacier_days,
+        longest_wait_seconds=int(parse_time_range(wait).total_seconds()),
         months=months,
     )
     given = PlanInput(demand, choices)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from orderstream.capacity.prices import GB, REGION, SECONDS_A_MONTH, KinesisPrices
+from orderstream.capacity.idle import IDLE_RATE
+from orderstream.capacity.prices import GB, SECONDS_A_MONTH
 from orderstream.output.console import out, print_json
 from orderstream.output.numbers import count, dollars, large, length, size
+from orderstream.output.plan_bills import bill_table, cheapest_parts, modes, prices, provisioned
 from orderstream.output.simulation import print_simulation
 from orderstream.output.terminal import SafeTable
 
@@ -41,9 +43,12 @@ def print_plan(
         print_json(document(of, result))
         return
     demand = of.demand
+    if demand.rate == IDLE_RATE:
+        print_idle(of)
+        return
     out.print(
-        f"{count(demand.rate)} orders/s on average, {count(demand.peak)} at the peak, {demand.size:,} bytes "
-        f"each: {large(demand.rate * SECONDS_A_MONTH)} a month"
+        f"{count(demand.rate)} orders/s on average, {count(demand.peak)} at the peak, "
+        f"{demand.size:,} bytes each: {large(demand.rate * SECONDS_A_MONTH)} a month"
     )
     if of.event_dollars_million is not None:
         out.print(
@@ -53,19 +58,24 @@ def print_plan(
     if of.version_dollars_million is not None:
         bus = ", with the event bus" if of.options.event_bus else ""
         out.print(f"Announcing a version costs {dollars(of.version_dollars_million)} a million{bus}")
-    for part in (_settings(of), _bill(of), _quotas(of), *_modes(of)):
+    for part in (_settings(of), bill_table(of), _quotas(of), *modes(of)):
         out.print(part)
     if result is not None:
         print_simulation(result, begin)
     out.print("\nTo deploy it:")
-    out.print(command(of))
+    out.print(command(of.parameters))
+    for part in cheapest_parts(of):
+        out.print(part)
+    if of.cheapest_parameters != of.parameters:
+        out.print("\nTo deploy the cheapest:")
+        out.print(command(of.cheapest_parameters))
 
 
 def document(of: CapacityPlan, result: SimulationResult | None) -> dict[str, Any]:
     """A whole plan as JSON values: numbers are exact or have twelve digits, money is US dollars a month."""
     plain: dict[str, Any] = _plain(asdict(of))
-    plain["prices"] = _prices()
-    plain["deploy"] = [command(of)]
+    plain["prices"] = prices()
+    plain["deploy"] = [command(of.parameters)]
     plain["simulation"] = None if result is None else asdict(result)
     return plain
 
@@ -78,10 +88,26 @@ def _plain(value: Any) -> Any:
     return _DIGITS.create_decimal(value) if isinstance(value, Decimal) else value
 
 
-def command(of: CapacityPlan) -> str:
-    """The command that deploys the plan."""
-    values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
+def command(parameters: dict[str, str]) -> str:
+    """The command that deploys a stack with these parameters."""
+    values = " ".join(f"--parameter {name}={value}" for name, value in parameters.items())
     return f"orders deploy {values}"
+
+
+def print_idle(of: CapacityPlan) -> None:
+    """Print what a stack without orders costs, of what that consists, and how little it can be."""
+    idle = of.idle
+    least, free = dollars(idle.least_dollars), dollars(idle.least_with_free_tier_dollars)
+    out.print(
+        f"An idle stack costs {dollars(idle.dollars)} a month with these flags, and "
+        f"{dollars(idle.default_dollars)} if it is deployed without parameters."
+    )
+    out.print(bill_table(of))
+    out.print(
+        f"The least is {least}, or {free} where nothing else uses the metrics, alarms and dashboards that "
+        "CloudWatch gives free of charge:"
+    )
+    out.print(command(idle.least_parameters))
 
 
 def _settings(of: CapacityPlan) -> SafeTable:
@@ -146,11 +172,16 @@ def _of_stores(of: CapacityPlan) -> Iterator[Row]:
     table, archive, customer = of.sizing.table, of.sizing.archive, of.customer
     billed = table.billed_units_per_order + table.events_billed_per_order
     units = f"{count(billed)} write unit" + "s" * (billed > 1)
-    index = "the index uses as many as the table" if of.options.has_index else "no index"
+    index = "no index"
+    if of.options.has_index:
+        keys = of.options.index_projection == "keys"
+        index = "the index has its keys alone" if keys else "the index uses as many as the table"
     events = ", with its events" if of.demand.events else ""
     yield "table", f"{units} per order", f"an item of {size(table.item_bytes)}{events}; {index}"
     why = f"the peak needs {count(table.peak_units)}, a new table accepts {table.new_table_units:,}"
-    if table.warm_units:
+    if table.capacity:
+        yield "table, warm", "not needed", "its capacity is provisioned"
+    elif table.warm_units:
         yield (
             "table, warm",
             f"{count(table.warm_units)} units/s",
@@ -158,6 +189,11 @@ def _of_stores(of: CapacityPlan) -> Iterator[Row]:
         )
     else:
         yield "table, warm", "not needed", why
+    if table.capacity:
+        yield "table, capacity", *provisioned(table.capacity)
+    if of.options.table_days:
+        why = "after their last change; older ones are read from the archive"
+        yield "orders in the table", f"{of.options.table_days:,} days", why
     if feed := of.sizing.feed:
         yield (
             "change feed",
@@ -196,27 +232,6 @@ def _of_time(of: CapacityPlan) -> Iterator[Row]:
         )
 
 
-def _bill(of: CapacityPlan) -> SafeTable:
-    here, there = of.sizing.bill, of.baseline
-    title = "A month's bill, US dollars"
-    table = SafeTable.of_numbers(
-        "service", "this plan", "two calls per order", title=title, title_justify="left"
-    )
-    others = {(entry.service, entry.what): f"{entry.dollars:,.2f}" for entry in there.entries}
-    for one in sorted(here.entries, key=lambda entry: list(here.services).index(entry.service)):
-        other = others.get((one.service, one.what), "")
-        table.add_row(f"{one.service}, {one.what}", f"{one.dollars:,.2f}", other)
-    table.add_section()
-    table.add_row("total", f"{here.total:,.2f}", f"{there.total:,.2f}")
-    table.add_row("ratio", "1", count(of.baseline_ratio))
-    table.caption, table.caption_justify = _prices(), "left"
-    return table
-
-
-def _prices() -> str:
-    return f"List prices of {REGION}, {KinesisPrices.date}, without free tiers and discounts."
-
-
 def _quotas(of: CapacityPlan) -> SafeTable:
     table = SafeTable.of_numbers(
         "quota", "default", "peak needs", "breaks at", title="What breaks first", title_justify="left"
@@ -233,31 +248,3 @@ def _quotas(of: CapacityPlan) -> SafeTable:
     table.caption = "The rate at which a quota breaks is an average; the peak grows in proportion."
     table.caption_justify = "left"
     return table
-
-
-def _modes(of: CapacityPlan) -> list[str]:
-    found, stream = of.comparison, of.sizing.stream
-    words = {"shards": "shards are", "on-demand": "on demand is"}
-    line = (
-        f"Shards or on demand: {dollars(found.shards_dollars)} a month in total on shards, "
-        f"{dollars(found.on_demand_dollars)} on demand. With this peak, "
-    )
-    low, high = words[found.low], words[found.high]
-    if found.first is None or found.last is None:
-        line += f"{high} cheaper at every rate."
-    elif found.first == found.last:
-        line += f"{low} cheaper up to {count(found.first)} orders/s, {high} above."
-    else:
-        line += (
-            f"{low} cheaper up to {count(found.first)} orders/s and {high} above {count(found.last)}; "
-            "between them it depends on how full the last shard is."
-        )
-    if found.peak_factor is not None and found.peak_factor > 1:
-        line += f" At this rate, on demand is cheaper with peaks above {count(found.peak_factor)}x."
-    lines = [line]
-    if stream.mode == "on-demand" or stream.advantage_dollars < stream.dollars:
-        lines.append(
-            f"The stream alone is {dollars(stream.dollars)}; with On-demand Advantage, a setting of the "
-            f"whole account, it would be {dollars(stream.advantage_dollars)}."
-        )
-    return lines

@@ -7,7 +7,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, RETENTION_HOURS, Mode, Options, PlanInput
-from orderstream.capacity.plan import parameters
+from orderstream.capacity.parameters import parameters
 from orderstream.capacity.quotas import Quota, quotas
 from orderstream.capacity.sizing import compute_sizing
 from orderstream.deploy.artifact import TEMPLATE

@@ -11,7 +11,7 @@ import pytest
 from orderstream.aws.kinesis_event import EventOrigin, entry
 from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.capacity.plan import parameters, record_age_seconds
+from orderstream.capacity.parameters import parameters, record_age_seconds
 from orderstream.capacity.reference_data import FunctionFigures, ReferenceData
 from orderstream.client.queue import MAX_BATCH_RECORDS
 from orderstream.deploy.artifact import TEMPLATE

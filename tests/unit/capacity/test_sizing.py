@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from orderstream.capacity.bill import Bill, LineItem, baseline, bill_of
+from orderstream.capacity.bill import baseline
 from orderstream.capacity.demand import Layout, Mode
 from orderstream.capacity.function import event_bytes, orders_that_fit, seconds_of
+from orderstream.capacity.line_items import Bill, LineItem, bill_of
 from orderstream.capacity.plan import CatchUp, catch_up, customer
 from orderstream.capacity.prices import CloudWatchPrices, LambdaPrices, tiered
 from orderstream.capacity.quotas import Quota, quotas
 from orderstream.capacity.reference_data import FunctionFigures, ReferenceData
-from orderstream.capacity.sizing import compute_sizing
+from orderstream.capacity.sizing import bill_in, compute_sizing
 from orderstream.capacity.stream import stream_dollars
 from orderstream.capacity.stream_mode import cheaper, compare
 from orderstream.errors import InputError
@@ -227,7 +228,7 @@ def test_the_bill_has_every_service() -> None:
     assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")
     assert bill.total == sum(entry.dollars for entry in bill.entries) == sum(bill.services.values())
     # Months that are kept are paid again.
-    year = sizing(2000, 5, months=12).bill
+    year = bill_in(12, sizing(2000, 5), plan_input(2000, 5))
     assert abs(paid(year, "DynamoDB", "storage") - 12 * paid(bill, "DynamoDB", "storage")) < Decimal("0.1")
     assert paid(year, "S3", "PUT") == paid(bill, "S3", "PUT")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from typing import Any
 
 import pytest
 from reference import PROJECT
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from orderstream.cli import app
 
 PAGE = (PROJECT / "docs" / "explanation" / "cost.md").read_text()
-IDLE = "--rate 0.001"
+IDLE = "--rate 0"
 
 
 def rows(pattern: str) -> list[tuple[str, ...]]:
@@ -64,8 +65,51 @@ def test_an_event_and_a_version_cost_what_the_page_says(command: str, printed: s
     assert printed in CliRunner().invoke(app, shlex.split(command)).stdout.splitlines()
 
 
+def planned(options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(CliRunner().invoke(app, ["plan", *options.split(), "--json"]).stdout)
+    return found
+
+
+def test_the_years_cost_what_the_page_says() -> None:
+    found = planned("--rate 1000 --peak 3x --size 600")
+    best = found["cheapest"]
+    for name, of in (("with these flags", found["bills"]), ("the cheapest", best["bills"])):
+        totals = " | ".join(f"{one['bill']['total']:,.2f}" for one in of)
+        assert f"| {name} | {totals} |" in PAGE
+    for one in best["choices"]:
+        saves = f"{one['saves']:,.2f} | {one['saves_last']:,.2f}"
+        assert f"| `{one['parameter']}={one['value']}` | {saves} |" in PAGE
+    first, _, last = (one["bill"]["total"] for one in best["bills"])
+    assert f"costs {100 * (last / first - 1):.1f}% more" in PAGE
+    for one in best["commitments"]:
+        assert f"${abs(one['saves']):,.0f}" in PAGE
+    for one in best["waits"][:4]:
+        assert f"${one['dollars']:,.0f}" in PAGE
+
+
+def test_little_traffic_costs_what_the_page_and_the_readme_say() -> None:
+    found = planned("--rate 5 --size 500")
+    (first, _, last), (before, _, after) = (
+        [one["bill"]["total"] for one in of] for of in (found["cheapest"]["bills"], found["bills"])
+    )
+    text = " ".join(PAGE.split())
+    assert (
+        f"first month costs ${first} instead of ${before}, and the 36th ${last} instead of ${after:.2f}."
+        in text
+    )
+    idle = planned("--rate 0")["idle"]
+    readme = " ".join((PROJECT / "README.md").read_text().split())
+    assert f"${idle['dollars']:.0f} a month idle, ${idle['least_dollars']:.0f} at the least" in readme
+    assert (
+        f"13 million orders a month cost ${before:.0f}, or ${first:.0f} after any number of years" in readme
+    )
+    assert round(last) == round(first)
+    assert f"The least is ${idle['least_dollars']}" in text
+    assert f"it is ${idle['least_with_free_tier_dollars']}." in text
+
+
 def test_an_event_without_the_index_costs_what_the_page_says() -> None:
-    command = re.findall(r"^\$ orders (plan .*)$", PAGE, re.MULTILINE)[0]
+    command = re.findall(r"^\$ orders (plan .*--events-per-order .*)$", PAGE, re.MULTILINE)[0]
     without = json.loads(CliRunner().invoke(app, [*shlex.split(command), "--no-index", "--json"]).stdout)
     assert f"a million events cost ${without['event_dollars_million']:.2f}." in PAGE
 

@@ -108,9 +108,13 @@ class Scene:
         found = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
         return found["StreamDescriptionSummary"]["StreamARN"]
 
-    def event_source(self) -> EventSource:
+    def event_source(self, *, is_told: bool = False) -> EventSource:
         return EventSource(
-            self.cloud, self.mapping_id, checkpoints=self.checkpoints, on_problem=self.problems.append
+            self.cloud,
+            self.mapping_id,
+            checkpoints=self.checkpoints,
+            on_problem=self.problems.append,
+            is_told=is_told,
         )
 
     def put(self, *texts: str) -> list[str]:

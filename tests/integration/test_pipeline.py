@@ -93,6 +93,27 @@ def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_e
     assert original_bytes(awaited(lambda: quarantined(local).get(f"{event}:3"))) == b"bad"
 
 
+def test_orders_that_the_producer_aggregates_are_known_by_the_place_in_their_receipts(
+    local: LocalCloud,
+) -> None:
+    who = uuid.uuid4().hex
+    orders = [{"order_id": f"{who}-{number}", "customer_id": who, "amount": number} for number in range(1, 4)]
+    stream, kinesis = local.deployment.stream, local.cloud.kinesis_no_retry
+    with OrderProducer(stream, kinesis, aggregate_seconds=60) as producer:
+        invalid = {"order_id": f"{who}-0", "customer_id": who, "amount": -1}
+        sent = [producer.send(order) for order in (*orders, invalid, *orders)]
+    receipts = [one.result() for one in sent]
+    events = [f"{one.shard_id}:{one.sequence_number}:{one.subsequence_number}" for one in receipts]
+    assert len({event.rpartition(":")[0] for event in events}) == 1
+    awaited(lambda: found_order(local, f"{who}-3"))
+    for number in range(1, 4):
+        assert get_order(local.deployment, f"{who}-{number}")["EventID"] == events[number - 1]
+        steps = trace(local.deployment, f"{who}-{number}").steps
+        outcomes = {one.event_id: one.what for one in steps if one.what in ("stored", "duplicate")}
+        assert outcomes == {events[number - 1]: "stored", events[number + 3]: "duplicate"}
+    assert awaited(lambda: quarantined(local).get(events[3]))
+
+
 def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(
     local: LocalCloud,
 ) -> None:

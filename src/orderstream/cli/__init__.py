@@ -5,67 +5,63 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
 
 from orderstream import __version__
-from orderstream.cli import (
-    adopt,
-    archive,
-    changes,
-    completion,
-    dead_letters,
-    demo,
-    deploy,
-    destroy,
-    docs,
-    doctor,
-    environment,
-    event,
-    get,
-    history,
-    init,
-    logs,
-    model,
-    plan,
-    quarantine,
-    send,
-    stack,
-    status,
-    totals,
-    trace,
-    up,
-    waiting,
-    webhooks,
-)
-from orderstream.cli import list as list_
+from orderstream.cli.lazy_group import lazy_group
 from orderstream.errors import OrderstreamError
-from orderstream.output import console
 
-app = typer.Typer(
+PROGRAM = "orders"
+# The script of `orders completion` sets it when it calls the program for completions.
+COMPLETION = "_ORDERS_COMPLETE"
+
+app = lazy_group(
+    __name__,
+    # By what one wants to do.
+    {
+        "Start": {
+            "init": "Make a project for your own orders.",
+            "up": "Run the local cloud until Ctrl-C.",
+            "demo": "Send orders through a local cloud, and account for each one.",
+            "doctor": "Check this machine, the project, and the cloud with its quotas and permissions.",
+            "docs": "Print a guide, or without a topic the list of all.",
+            "completion": "Print the script that completes commands, options and values in a shell.",
+        },
+        "Orders": {
+            "send": "Send orders.",
+            "event": "Send an event of an order.",
+            "get": "Print an order.",
+            "list": "List the orders of a customer, with a value in another indexed field, or in a status,"
+            " newest first.",
+            "history": "Print the events of an order, and what each does.",
+            "waiting": "List events that wait for their order, and orders of which an event is missing.",
+            "trace": "Trace an order from its origin to its current state.",
+        },
+        "Deploy": {
+            "plan": "Plan capacity and cost for expected traffic.",
+            "deploy": "Deploy a stack to AWS or the local cloud.",
+            "adopt": "Move the orders of a pipeline that was made by hand into a stack, and compare both.",
+            "destroy": "Remove a stack; the table and the buckets stay.",
+        },
+        "Operate": {
+            "status": "Print rates, backlog, shards, latency and alarms of a stack.",
+            "totals": "Print how many orders arrived, and what they amount to, by currency.",
+            "logs": "Print the log of a function.",
+        },
+        "Groups": {
+            "model": "Describe, check and compare the order model of a project.",
+            "archive": "Query, replay, erase, seal, compact and audit the archive.",
+            "changes": "Follow the changes of orders, and announce them again.",
+            "webhooks": "Send the changes of orders to HTTP endpoints.",
+            "quarantine": "List, edit and resubmit invalid records and conflicts.",
+            "dead-letters": "List and redrive batches that Lambda discarded.",
+            "stack": "Connect to a stack, watch, verify and test it.",
+        },
+    },
     help="Real-time order processing on AWS and on a local cloud.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
-# By what one wants to do, as `orders --help` has them.
-PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Start": (init, up, demo, doctor, docs, completion),
-    "Orders": (send, event, get, list_, history, waiting, trace),
-    "Deploy": (plan, deploy, adopt, destroy),
-    "Operate": (status, totals, logs),
-}
-for panel, commands in PANELS.items():
-    for command in commands:
-        for registered in command.app.registered_commands:
-            registered.rich_help_panel = panel
-        app.add_typer(command.app)
-for group in (model, archive, changes, webhooks, quarantine, dead_letters, stack):
-    app.add_typer(group.app, rich_help_panel="Groups")
 
 
 def _version(wanted: bool) -> None:
@@ -81,6 +77,10 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
+    from orderstream.cli import environment
+    from orderstream.output import console
+
+    logging.basicConfig(handlers=[console.LogHandler()])
     try:
         environment.start()
     except OrderstreamError:
@@ -96,12 +96,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # SIGTERM is handled like Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logging.basicConfig(handlers=[console.LogHandler()])
-    if completion.VARIABLE in os.environ:
+    # botocore imports it wherever the SAM CLI has brought it, for a class that is urllib3's own. That takes a
+    # tenth of the time of a command.
+    sys.modules.setdefault("urllib3.contrib.pyopenssl", None)  # type: ignore[arg-type]
+    if COMPLETION in os.environ:
+        from orderstream.cli import completion
+
         completion.answer()
     try:
-        app(arguments, prog_name=completion.PROGRAM)
+        app(arguments, prog_name=PROGRAM)
     except OrderstreamError as error:
+        from orderstream.output import console
+
         console.error(error)
         sys.exit(error.exit_code)
     sys.exit(0)

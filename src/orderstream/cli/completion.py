@@ -8,14 +8,12 @@ import typer
 # one of them edits files of the user.
 from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]
 
-PROGRAM = "orders"
-# The script sets it when it calls the program for completions.
-VARIABLE = "_ORDERS_COMPLETE"
+from orderstream.cli import COMPLETION, PROGRAM
 
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="Setup", epilog="Example: orders completion bash")
+@app.command(epilog="Example: orders completion bash")
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell.", show_default=False)],
 ) -> None:
@@ -24,7 +22,7 @@ def completion(
     For bash and zsh: eval "$(orders completion bash)". For fish: orders completion fish | source.
     Completion calls no service.
     """
-    print(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
+    print(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION, shell=shell))
 
 
 def answer() -> None:

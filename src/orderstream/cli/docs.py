@@ -9,7 +9,7 @@ from orderstream.output import documentation as show
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="Setup", epilog="Example: orders docs redrive")
+@app.command(epilog="Example: orders docs redrive")
 def docs(
     topic: Annotated[
         str | None, typer.Argument(help="The name of a guide.", autocompletion=show.topics)

@@ -18,7 +18,7 @@ TIMEOUTS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="Setup", epilog="Example: orders doctor")
+@app.command(epilog="Example: orders doctor")
 def doctor(
     as_json: options.AsJson = False,
     env: options.Environment = None,

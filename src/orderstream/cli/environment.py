@@ -6,13 +6,16 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from orderstream.aws.clients import AwsClients, is_local
 from orderstream.errors import CloudError, InputError
 from orderstream.project.config import Project, find_project, values_of
 from orderstream.project.current import current_project, work_in
+
+if TYPE_CHECKING:
+    from orderstream.aws.clients import AwsClients
 
 _chosen: str | None = None
 
@@ -85,6 +88,9 @@ def ensure_meant(cloud: AwsClients) -> None:
 
 
 def _is_local(cloud: AwsClients) -> bool:
+    # The SDK is not imported for a help screen.
+    from orderstream.aws.clients import is_local
+
     try:
         return is_local(cloud)
     except CloudError:

@@ -12,7 +12,6 @@ from orderstream.aws.clock import ServiceClock
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
 from orderstream.aws.times import parse_timestamp
-from orderstream.capacity.traffic_curve import orders_per_second
 from orderstream.cli import environment
 from orderstream.errors import InputError
 from orderstream.output import console
@@ -25,6 +24,9 @@ EMPTY_HINT = "--since and --until are in UTC; is it the right stack, region and 
 
 
 def _rate(text: object) -> Decimal:
+    # Capacity planning takes a while to import, and few commands have a rate.
+    from orderstream.capacity.traffic_curve import orders_per_second
+
     # Typer passes default values too.
     rate = orders_per_second(str(text))
     if rate <= 0:

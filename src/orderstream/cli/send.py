@@ -13,6 +13,8 @@ from orderstream.ingest.order_reader import read_orders
 from orderstream.ingest.send import send_lines
 from orderstream.output import orders as show
 
+AGGREGATE_SECONDS = 0.1
+
 app = typer.Typer()
 
 
@@ -29,6 +31,10 @@ def send(
         bool,
         typer.Option("--unchecked", help="Send invalid orders too; they are quarantined."),
     ] = False,
+    aggregate: Annotated[
+        bool,
+        typer.Option("--aggregate", help="Send many orders as one record of Kinesis, which is cheaper."),
+    ] = False,
     as_json: options.AsJson = False,
     env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
@@ -42,8 +48,9 @@ def send(
     """
     lines = read_orders(source, sys.stdin.buffer)
     found = resolve_stack(stack, region, profile)
+    seconds = AGGREGATE_SECONDS if aggregate else 0
     with (
-        OrderProducer(found.stream, found.cloud.kinesis_no_retry) as producer,
+        OrderProducer(found.stream, found.cloud.kinesis_no_retry, aggregate_seconds=seconds) as producer,
         show.print_sending(as_json=as_json) as hears,
     ):
         on_receipt, on_fault, latest = hears

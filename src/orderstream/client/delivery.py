@@ -13,12 +13,16 @@ _log = logging.getLogger("concurrent.futures")
 
 
 class RecordMetadata(msgspec.Struct, frozen=True, gc=False):
-    """An acknowledged record. `order_id` is None if sent with `send_bytes`; `attempts` starts at 1."""
+    """An acknowledged record. `order_id` is None if sent with `send_bytes`; `attempts` starts at 1.
+
+    `subsequence_number` is its place in an aggregate, from 0; None if it was sent by itself.
+    """
 
     order_id: str | None
     shard_id: str
     sequence_number: str
     attempts: int
+    subsequence_number: int | None = None
 
 
 class DeliveryError(CloudError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import random
 import threading
 import time
@@ -12,9 +13,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
-from orderstream.client.delivery import DeliveryError, DeliveryFuture, RecordMetadata
+from orderstream.client.aggregation import Aggregator
+from orderstream.client.delivery import DeliveryError, RecordMetadata
 from orderstream.client.put_records import (
     MAX_RECORD_BYTES,
     PutError,
@@ -23,19 +23,14 @@ from orderstream.client.put_records import (
     record_error,
     record_size,
 )
-from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, QueuedRecord
+from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue
+from orderstream.client.records import OrderRecord
 from orderstream.client.serialization import AnyOrder, default_partition_key, encode_order, ensure_order_id
 from orderstream.errors import InputError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsResultEntryTypeDef
-
-
-class _Record(QueuedRecord, eq=False, gc=False):
-    data: bytes = b""
-    order_id: str | None = None
-    future: DeliveryFuture = msgspec.field(default_factory=DeliveryFuture)
 
 
 class OrderProducer:
@@ -51,6 +46,10 @@ class OrderProducer:
     would block raise RuntimeError. Leaving the `with` block sends every accepted record, even after an
     exception or Ctrl-C (see `close`); a second Ctrl-C does not wait for that.
 
+    With `aggregate_seconds`, records wait at most that long to be sent together as one, in the format of the
+    Kinesis Producer Library, which makes small orders cheaper. They share one outcome. Partition keys keep
+    their order, unless another producer sends the same keys without it.
+
     `clock` returns seconds; `sleep(condition, seconds)` waits at most that long for the condition to be
     notified; `random` returns a number from 0 to 1.
     """
@@ -62,6 +61,7 @@ class OrderProducer:
         *,
         max_buffered_bytes: int = 64 * 1024 * 1024,
         give_up_after_seconds: float = 60,
+        aggregate_seconds: float = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[threading.Condition, float], object] = threading.Condition.wait,
         random: Callable[[], float] = random.random,
@@ -76,9 +76,10 @@ class OrderProducer:
         self._clock = clock
         self._sleep = sleep
         self._random = random
-        self._queue = KeyOrderedQueue[_Record](
+        self._queue = KeyOrderedQueue[OrderRecord](
             max_bytes=max_buffered_bytes, give_up_after=give_up_after_seconds
         )
+        self._aggregator = Aggregator(aggregate_seconds)
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._progress = threading.Condition(self._lock)
@@ -128,6 +129,8 @@ class OrderProducer:
         """Wait until every record accepted before this call has an outcome."""
         with self._lock:
             self._refuse_to_wait_in_callback()
+            self._push_due(math.inf)
+            self._work.notify()
             unsettled = deque(self._queue)
             while unsettled:
                 if unsettled[0].is_done:
@@ -159,21 +162,26 @@ class OrderProducer:
 
     def _accept(self, data: bytes, partition_key: str, order_id: str | None) -> Future[RecordMetadata]:
         size = record_size(data, partition_key)
-        record = _Record(partition_key, size, self._clock(), data=data, order_id=order_id)
+        record = OrderRecord(partition_key, size, self._clock(), data=data, order_id=order_id)
         with self._lock:
             self._refuse_when_stopped()
-            while not self._queue.has_room(record.size):
+            while not self._queue.has_room(record.size + self._aggregator.bytes):
                 self._refuse_to_wait_in_callback()
                 self._progress.wait()
                 self._refuse_when_stopped()
                 record.accepted_at = self._clock()
             if self._thread is None:
                 self._start()
-            self._queue.push(record)
+            for ready in self._aggregator.add(record):
+                self._queue.push(ready)
             if self._is_idle:
                 self._is_idle = False
                 self._work.notify()
         return record.future
+
+    def _push_due(self, now: float) -> None:
+        for ready in self._aggregator.close_due(now):
+            self._queue.push(ready)
 
     def _refuse_when_stopped(self) -> None:
         if self._crash is not None:
@@ -215,42 +223,41 @@ class OrderProducer:
             self._call_answered(batch, outcome)
         return True
 
-    def _next_batch(self) -> list[_Record]:
+    def _next_batch(self) -> list[OrderRecord]:
         with self._lock:
             while True:
                 now = self._clock()
+                self._push_due(math.inf if self._is_closed else now)
                 batch = self._queue.take(now)
                 if batch or (self._is_closed and self._queue.is_empty):
                     return batch
-                retry_at = self._queue.next_retry()
+                due = min(self._queue.next_retry() or math.inf, self._aggregator.next_due())
                 self._is_idle = True
-                if retry_at is None:
+                if due == math.inf:
                     self._work.wait()
                 else:
-                    self._sleep(self._work, retry_at - now)
+                    self._sleep(self._work, due - now)
                 self._is_idle = False
 
-    def _call_answered(self, batch: list[_Record], results: list[PutRecordsResultEntryTypeDef]) -> None:
+    def _call_answered(self, batch: list[OrderRecord], results: list[PutRecordsResultEntryTypeDef]) -> None:
         self._down_since = None
-        accepted: list[_Record] = []
-        refused: list[tuple[_Record, PutError]] = []
+        accepted: list[OrderRecord] = []
+        refused: list[tuple[OrderRecord, PutError]] = []
         for record, result in zip(batch, results, strict=True):
             if "ErrorCode" in result:
                 refused.append((record, record_error(result)))
                 continue
             accepted.append(record)
-            self._sent += 1
-            record.future.resolve(
-                RecordMetadata(record.order_id, result["ShardId"], result["SequenceNumber"], record.attempts)
-            )
-        lost: list[tuple[_Record, PutError]] = []
+            self._sent += record.orders
+            record.acknowledge(result["ShardId"], result["SequenceNumber"])
+        lost: list[tuple[OrderRecord, PutError]] = []
         with self._lock:
             now = self._clock()
             for record, problem in refused:
                 lost += [(late, problem) for late in self._queue.failed(record, now, self._random())]
         self._settle(accepted, lost)
 
-    def _call_failed(self, batch: list[_Record], problem: PutError, started: float) -> None:
+    def _call_failed(self, batch: list[OrderRecord], problem: PutError, started: float) -> None:
         if not problem.is_transient:
             self._settle([], [(record, problem) for record in batch])
             return
@@ -265,31 +272,25 @@ class OrderProducer:
                 lost += self._queue.overdue(now)
         self._settle([], [(record, problem) for record in lost])
 
-    def _settle(self, accepted: Iterable[_Record], lost: list[tuple[_Record, PutError]]) -> None:
+    def _settle(self, accepted: Iterable[OrderRecord], lost: list[tuple[OrderRecord, PutError]]) -> None:
         for record, problem in lost:
-            self._failed += 1
-            record.future.resolve(
-                DeliveryError(
-                    problem.reason, attempts=record.attempts, order_id=record.order_id, hint=problem.hint
-                )
-            )
+            self._failed += record.orders
+            record.fail(problem.reason, problem.hint)
         # Only after all outcomes are set: this is what `flush` waits for.
         with self._lock:
-            for record in accepted:
+            for record in (*accepted, *(record for record, _ in lost)):
                 self._queue.done(record)
-            for record, _ in lost:
-                self._queue.done(record)
+                self._aggregator.release(record)
             self._progress.notify_all()
 
     def _fail_everything(self, error: BaseException) -> None:
         with self._lock:
             self._crash = error
-            unsettled = [record for record in self._queue if not record.future.done()]
+            self._push_due(math.inf)
+            unsettled = [record for record in self._queue if not record.has_outcome]
         for record in unsettled:
-            self._failed += 1
-            failure = DeliveryError(_crashed(error), attempts=record.attempts, order_id=record.order_id)
-            failure.__cause__ = error
-            record.future.resolve(failure)
+            self._failed += record.orders
+            record.fail(_crashed(error), cause=error)
         with self._lock:
             self._queue.clear()
             self._progress.notify_all()

@@ -41,7 +41,9 @@ def main() -> None:
 
     # The modules of MiniStack read the environment and the state folder when they are imported.
     snapshots = _opened(tell) if os.environ.get("PERSIST_STATE") == "1" else None
-    from orderstream.local import ministack_patches
+    from orderstream.local import arrivals, ministack_patches
+
+    arrivals.install(tell)
 
     def follow_parent() -> None:
         while os.read(0, 1):

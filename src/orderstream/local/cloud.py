@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
                     authorize=self.authorize,
                     problem=self.problem,
                     progress=self.progress,
+                    arrived=self._tell_arrivals,
                 )
             )
             if not self.empty:
@@ -150,6 +151,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
                     progress=self.progress,
                     problem=self._tell_problem,
                     changed=self.changed,
+                    is_told=True,
                 )
             )
             self.alarms = starting.enter_context(AlarmEvaluationLoop(self.cloud, self._tell_problem))
@@ -166,6 +168,11 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
     def environment(self) -> dict[str, str]:
         """The environment variables that point every AWS tool at it."""
         return local_environment(self.endpoint_url, self.token)
+
+    def _tell_arrivals(self, names: Collection[str]) -> None:
+        # MiniStack runs before the watcher does.
+        if "delivery" in vars(self):
+            self.delivery.arrived(names)
 
     def _tell_problem(self, line: str) -> None:
         # Once MiniStack has ended everything fails, and `check` reports why.

@@ -14,6 +14,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners
 
+from orderstream.local.arrivals import note
 from orderstream.local.patches import Patches, require_attr
 
 Table = dict[str, Any]
@@ -113,6 +114,8 @@ def record_changes_only(
     last = _last_record(table_name)
     plain(table_name, event, before, after, *rest, **options)
     record = _last_record(table_name)
+    if record is not last:
+        note(table_name)
     if _journal and record is not last:
         place = [get_account_id(), get_region(), table_name]
         write = {"table": place, "item": after, "record": record}

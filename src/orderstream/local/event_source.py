@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,8 @@ from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_transient, translate_errors
 
 HOUSEKEEPING_SECONDS = 1.0
+# Where arrivals are told, other shards are too.
+TOLD_SURVEY_SECONDS = 10.0
 STOP_SECONDS = 30.0
 
 
@@ -36,7 +38,8 @@ class EventSource(AbstractContextManager["EventSource"]):
 
     `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file from which a restart resumes.
     `on_problem` is called with one line for each non-fatal error, from any thread. With another
-    `open_receiver`, it is the id of what that opens, such as a pipe.
+    `open_receiver`, it is the id of what that opens, such as a pipe. With `is_told` it does not poll, because
+    somebody calls `arrived`.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class EventSource(AbstractContextManager["EventSource"]):
         checkpoints: Path,
         on_problem: Callable[[str], None],
         open_receiver: OpenReceiver = function_of_mapping,
+        is_told: bool = False,
     ) -> None:
         self._cloud = cloud
         self._mapping_id = mapping_id
         self._file = CheckpointFile(checkpoints, mapping_id)
         self._on_problem = on_problem
         self._open_receiver = open_receiver
+        self._is_told = is_told
         self._threads = Threads("the event source", self._end)
         self._wake = threading.Event()
         self._workers: dict[str, ShardWorker] = {}
@@ -85,6 +90,13 @@ class EventSource(AbstractContextManager["EventSource"]):
         self._save()
         self._around.receiver.metrics.send(time.time(), everything=True)
 
+    def arrived(self, names: Collection[str]) -> None:
+        """Read now what has arrived in the streams, shards (`ARN/SHARD`) or tables with these names."""
+        for worker in list(self._workers.values()):
+            worker.arrived(names)
+        if self._around.receiver.mapping.stream_arn in names:
+            self._wake.set()
+
     def check(self) -> None:
         """Raise CloudError if an unexpected error has ended it."""
         self._threads.check()
@@ -113,6 +125,7 @@ class EventSource(AbstractContextManager["EventSource"]):
             on_problem=self._on_problem,
             on_drained=self._wake.set,
             shards_read=lambda: len(self._workers),
+            is_told=self._is_told,
         )
 
     def _end(self, error: BaseException | None) -> None:
@@ -124,11 +137,15 @@ class EventSource(AbstractContextManager["EventSource"]):
 
     def _keep_house(self) -> None:
         failing = False
+        survey_at = 0.0
         while not self._threads.stopping.is_set():
-            self._wake.wait(HOUSEKEEPING_SECONDS)
+            is_woken = self._wake.wait(HOUSEKEEPING_SECONDS)
             self._wake.clear()
             self._save()
             self._measure(time.time())
+            if not is_woken and time.monotonic() < survey_at:
+                continue
+            survey_at = time.monotonic() + (TOLD_SURVEY_SECONDS if self._is_told else 0)
             try:
                 self._survey(first_start=None)
                 failing = False

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +68,7 @@ class MiniStack(AbstractContextManager["MiniStack"]):
     for as long as any part of it runs. With `authorize` it checks signatures and evaluates policies; without,
     a caller that has the token may do everything. A 12-digit access key is the root of its account either
     way. `problem` and `progress` are called, from any thread, when saving fails and when it succeeds again.
+    `arrived` is called with the names of streams, shards and tables that got something (see `arrivals`).
     """
 
     port: int
@@ -78,6 +79,7 @@ class MiniStack(AbstractContextManager["MiniStack"]):
     authorize: bool = False
     problem: Callable[[str], None] = lambda line: None
     progress: Callable[[str], None] = lambda line: None
+    arrived: Callable[[Collection[str]], None] = lambda names: None
 
     def __post_init__(self) -> None:
         self.endpoint_url = f"http://127.0.0.1:{self.port}"
@@ -203,6 +205,9 @@ class MiniStack(AbstractContextManager["MiniStack"]):
                 self._hear(json.loads(line))
 
     def _hear(self, report: dict[str, Any]) -> None:
+        if "arrived" in report:
+            self.arrived(report["arrived"])
+            return
         with self._reported:
             failed_before = self._failure
             if "saved" in report:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,8 +17,11 @@ from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.local.readers import StreamReader, readers_of
 from orderstream.local.threads import Threads
+from orderstream.local.write_operations import RESOURCES
 
 POLL_SECONDS = 0.5
+# While nothing changes, where changes are told.
+TOLD_POLL_SECONDS = 10.0
 FAILED_POLLS = 5
 # For a poll that restarts delivery.
 STOP_SECONDS = 120.0
@@ -28,7 +32,8 @@ class StackWatcher(AbstractContextManager["StackWatcher"]):
 
     `progress` is notified of each start and stop, `problem` of errors with a stack that exists: errors caused
     by a stack's deletion are not problems. `changed` is called with the stack called `stack` when it appears
-    or its resources change, and with None when it is deleted and when watching ends.
+    or its resources change, and with None when it is deleted and when watching ends. With `is_told`, somebody
+    calls `arrived`, and so nothing is polled for.
     """
 
     def __init__(
@@ -40,13 +45,17 @@ class StackWatcher(AbstractContextManager["StackWatcher"]):
         progress: Callable[[str], None],
         problem: Callable[[str], None],
         changed: Callable[[Deployment | None], None] = lambda stack: None,
+        is_told: bool = False,
     ) -> None:
         self._cloud = cloud
         self._problem = problem
-        self._deliver_to = partial(_Delivery, cloud, checkpoints, progress, problem)
+        self._is_told = is_told
+        self._wake = threading.Event()
+        self._deliver_to = partial(_Delivery, cloud, checkpoints, progress, problem, is_told, self._wake.set)
         self._deliveries = {stack: self._deliver_to(stack, changed)}
         self._failed_polls = 0
-        self._threads = Threads("following the stacks")
+        self._is_steady = False
+        self._threads = Threads("following the stacks", lambda error: self._wake.set())
 
     def __enter__(self) -> Self:
         self._poll()
@@ -68,11 +77,22 @@ class StackWatcher(AbstractContextManager["StackWatcher"]):
         """Raise CloudError if an unexpected error has ended it."""
         self._threads.check()
 
+    def arrived(self, names: Collection[str]) -> None:
+        """Look now at what has changed or arrived: names as `EventSource.arrived` gets, or RESOURCES."""
+        if RESOURCES in names:
+            self._wake.set()
+        for delivery in list(self._deliveries.values()):
+            delivery.arrived(names)
+
     def _keep_polling(self) -> None:
         while not self._threads.stopping.wait(POLL_SECONDS):
+            if self._is_told and self._is_steady:
+                self._wake.wait(TOLD_POLL_SECONDS)
+            self._wake.clear()
             self._poll()
 
     def _poll(self) -> None:
+        self._is_steady = False
         # A change that is only seen afterwards cannot have caused the errors so far.
         errors = {name: list(delivery.errors) for name, delivery in self._deliveries.items()}
         try:
@@ -89,6 +109,9 @@ class StackWatcher(AbstractContextManager["StackWatcher"]):
                 self._deliveries[name] = self._deliver_to(name)
         for name, delivery in self._deliveries.items():
             delivery.follow(found.get(name), errors.get(name, []))
+        # A change of resources may still be going on, and an error is told by the poll after it.
+        untold = any(delivery.errors for delivery in self._deliveries.values())
+        self._is_steady = not untold and all(map(_is_settled, found.values()))
 
 
 @dataclass(frozen=True)
@@ -111,6 +134,8 @@ class _Delivery:
     checkpoints: Path
     progress: Callable[[str], None]
     problem: Callable[[str], None]
+    is_told: bool
+    failed: Callable[[], None]
     name: str
     changed: Callable[[Deployment | None], None] = lambda stack: None
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -129,6 +154,11 @@ class _Delivery:
         if self._running and self._exists():
             self._tell(self.errors)
         self._note(None)
+
+    def arrived(self, names: Collection[str]) -> None:
+        """Tell the event sources."""
+        for running in list(self._running.values()):
+            running.source.arrived(names)
 
     def follow(self, found: StackDescription | None, errors: list[tuple[str, str]]) -> None:
         """Deliver to the stack in its current state, None if it does not exist.
@@ -197,6 +227,7 @@ class _Delivery:
                 checkpoints=self.checkpoints,
                 on_problem=partial(self._note_error, reader_id),
                 open_receiver=readers[reader_id].open_receiver,
+                is_told=self.is_told,
             )
             source.start()
             self._running[reader_id] = _Running(source, readers[reader_id])
@@ -212,6 +243,7 @@ class _Delivery:
 
     def _note_error(self, reader_id: str, line: str) -> None:
         self.errors.append((reader_id, line))
+        self.failed()
 
     def _note(self, deployment: Deployment | None) -> None:
         if deployment != self._deployment:

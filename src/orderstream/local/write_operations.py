@@ -10,19 +10,26 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Served = Callable[[Scope, Any, Any], Awaitable[None]]
 
+# What `arrivals` tells, instead of the name of a stream or table, when other resources may have changed.
+RESOURCES = "resources"
+
 # Metrics arrive all the time, even when idle: they wait for the next snapshot.
 _READS = re.compile(rb"(Get|List|Describe|Head|Query|Scan|BatchGet|Subscribe|PutMetricData)")
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
-def noticing_changes(serve: Served, changed: Callable[[], None]) -> Served:
+def noticing_changes(
+    serve: Served, changed: Callable[[], None], concerns: Callable[[Scope], bool] = lambda scope: True
+) -> Served:
     """Wrap the ASGI application `serve` to call `changed` for each request that may change state.
 
-    It is called when the request arrives and again when it is answered.
+    It is called when the request arrives and again when it is answered. Requests that are none of its
+    concerns are left out.
     """
 
     async def served(scope: Scope, receive: Receive, send: Any) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        is_read = scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS")
+        if is_read or not concerns(scope):
             await serve(scope, receive, send)
             return
         is_change: bool | None = None

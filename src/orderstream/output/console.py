@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.progress import Progress as LiveLine
-from rich.progress import ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
 from orderstream.errors import InputError, NotConfirmedError, OrderstreamError
 from orderstream.output.terminal import SafeConsole, escaped
 from orderstream.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as LiveLine
+    from rich.progress import ProgressColumn, Task
 
 out = SafeConsole()
 err = SafeConsole(stderr=True)
@@ -120,19 +122,21 @@ def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
         on.print(f" {name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 3)))
 
 
-class _Latest(ProgressColumn):
-    """What was reported last, formatted whenever the line is drawn."""
-
-    report: tuple[str, int | None, int | None] = ("", None, None)
-
-    def render(self, task: Task) -> Text:
-        return Text(_described(*self.report))
-
-
 @contextmanager
 def progress() -> Iterator[Progress]:
     """A live line of how far an operation has come; in a log, a line every few seconds."""
-    latest = _Latest()
+    # Only a command that waits for something needs these.
+    from rich.progress import ProgressColumn
+
+    class Latest(ProgressColumn):
+        """What was reported last, formatted whenever the line is drawn."""
+
+        report: tuple[str, int | None, int | None] = ("", None, None)
+
+        def render(self, task: Task) -> Text:
+            return Text(_described(*self.report))
+
+    latest = Latest()
     told = time.monotonic()
 
     def update(what: str, done: int | None = None, of: int | None = None, /) -> None:
@@ -167,6 +171,9 @@ def steps() -> Iterator[Callable[[str], None]]:
 
 
 def _live_line(*columns: ProgressColumn) -> LiveLine:
+    from rich.progress import Progress as LiveLine
+    from rich.progress import SpinnerColumn, TimeElapsedColumn
+
     # Without a terminal, it would only leave blank lines in a log.
     return LiveLine(
         SpinnerColumn(),

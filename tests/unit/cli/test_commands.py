@@ -28,6 +28,16 @@ def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
             yield " ".join((*path, name)), command
 
 
+def listed(group: Any) -> Iterator[tuple[str, str, Any]]:
+    """What every help screen lists: names, lines and commands, of all groups in `group`."""
+    for lines in group.sections.values():
+        for name, line in lines.items():
+            command = group.commands[name]
+            yield f"{group.name} {name}", line, command
+            if hasattr(command, "commands"):
+                yield from listed(command)
+
+
 COMMANDS = dict(leaves(ROOT))
 # Servers, what reports to standard error only, and what prints text for people or shells.
 WITHOUT_DATA = {"init", "up", "stack dashboard", "stack simulate", "completion", "docs"}
@@ -51,12 +61,12 @@ def options() -> Iterator[tuple[str, Any, str]]:
                     yield spelling, option, name
 
 
-def test_the_first_help_screen_has_every_command_in_panels_of_at_most_7() -> None:
-    panels = re.split(r"^╭─ (\w+) ─", printed("--help"), flags=re.MULTILINE)[1:]
+def test_the_first_help_screen_has_every_command_in_sections_of_at_most_7() -> None:
+    sections = re.split(r"^([A-Z]\w+):\n", printed("--help"), flags=re.MULTILINE)[1:]
     names = {
-        title: re.findall(r"^│ ([a-z][a-z-]*) ", text, re.MULTILINE)
-        for title, text in zip(panels[0::2], panels[1::2], strict=True)
-        if title != "Options"
+        title: re.findall(r"^  ([a-z][a-z-]*) ", text, re.MULTILINE)
+        for title, text in zip(sections[0::2], sections[1::2], strict=True)
+        if title not in ("Usage", "Options")
     }
     assert sorted(sum(names.values(), [])) == sorted(ROOT.commands)
     assert all(len(listed) <= 7 for listed in names.values())
@@ -65,12 +75,34 @@ def test_the_first_help_screen_has_every_command_in_panels_of_at_most_7() -> Non
     assert set(names["Groups"]) == groups
 
 
+def test_the_help_of_a_group_has_the_first_line_of_each_command() -> None:
+    assert {name: line for name, line, _ in listed(ROOT)} == {
+        name: " ".join(command.help.split("\n\n")[0].split()) for name, _, command in listed(ROOT)
+    }
+
+
+@pytest.mark.parametrize("arguments", [[], ["archive"]])
+def test_a_help_screen_needs_no_command_and_not_the_sdk(arguments: list[str]) -> None:
+    program = f"""
+import sys
+from orderstream.cli import app
+try:
+    app({[*arguments, "--help"]})
+except SystemExit:
+    print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert {"orderstream.cli", *(f"orderstream.cli.{name}" for name in arguments)} <= imported
+    assert {"botocore", "orderstream.cli.get", "orderstream.cli.archive.query"} & imported == set()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_ends_with_an_example_of_it(name: str) -> None:
     example = COMMANDS[name].epilog
     assert example.startswith("Example: ") and f"orders {name}" in example
-    # In one line, although the help may wrap it.
-    assert " ".join(printed(*name.split(), "-h").split()).endswith(" ".join(example.split()))
+    # In one line, so that it can be copied.
+    assert printed(*name.split(), "-h").endswith(f"\n  {example}\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -117,6 +149,7 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_done(argument
 
 
 def test_the_command_line_starts_without_the_libraries_that_only_some_commands_need() -> None:
-    program = "import sys, orderstream.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+    load_all = "import sys; from tests.unit.cli.test_commands import COMMANDS; "
+    program = load_all + "print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == set()

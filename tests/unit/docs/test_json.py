@@ -54,17 +54,21 @@ def test_an_option_selects_what_is_printed() -> None:
     assert document_of(("archive", "query", "SELECT 1", "--json")) is None
 
 
+_RIGHT = (
+    '{"order_id": null, "shard_id": "s", "sequence_number": "1", "attempts": 1, "subsequence_number": null}'
+)
+
+
 @pytest.mark.parametrize(
     "printed",
     [
-        '{"order_id": "A", "shard_id": "s", "sequence_number": "1"}',
-        '{"order_id": "A", "shard_id": "s", "sequence_number": 1, "attempts": 1}',
-        '{"order_id": "A", "shard_id": "s", "sequence_number": "1", "attempts": 1, "more": 1}',
+        '{"order_id": "A", "shard_id": "s", "sequence_number": "1", "subsequence_number": 0}',
+        '{"order_id": "A", "shard_id": "s", "sequence_number": 1, "attempts": 1, "subsequence_number": 0}',
+        f'{_RIGHT[:-1]}, "more": 1}}',
         "sent",
     ],
 )
 def test_what_is_not_documented_is_found(printed: str) -> None:
-    right = '{"order_id": null, "shard_id": "s", "sequence_number": "1", "attempts": 1}'
-    ensure_documented(("send", "--json"), f"{right}\n{right}\n")
+    ensure_documented(("send", "--json"), f"{_RIGHT}\n{_RIGHT}\n")
     with pytest.raises((jsonschema.ValidationError, ValueError)):
         ensure_documented(("send", "--json"), printed)

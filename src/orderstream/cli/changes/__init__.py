@@ -1,13 +1,16 @@
 """`orders changes`: the commands for the change feed."""
 
-import typer
+from orderstream.cli.lazy_group import lazy_group
 
-from orderstream.cli.changes import replay, tail
-
-app = typer.Typer(
+app = lazy_group(
+    __name__,
+    {
+        "Commands": {
+            "tail": "Print the changes of orders that the change feed has announced.",
+            "replay": "Announce changes of orders again on the change feed, for consumers that are"
+            " new or have lost some.",
+        }
+    },
     name="changes",
     help="Follow the changes of orders, and announce them again.",
-    no_args_is_help=True,
 )
-for command in (tail, replay):
-    app.add_typer(command.app)

@@ -1,14 +1,15 @@
 """`orders dead-letters`: the commands for batches that Lambda discarded."""
 
-import typer
+from orderstream.cli.lazy_group import lazy_group
 
-from orderstream.cli.dead_letters import list as list_
-from orderstream.cli.dead_letters import redrive
-
-app = typer.Typer(
+app = lazy_group(
+    __name__,
+    {
+        "Commands": {
+            "list": "List the batches that Lambda discarded and that were not redriven yet, oldest first.",
+            "redrive": "Redrive every discarded batch through the function.",
+        }
+    },
     name="dead-letters",
     help="List and redrive batches that Lambda discarded.",
-    no_args_is_help=True,
 )
-for command in (list_, redrive):
-    app.add_typer(command.app)

@@ -1,14 +1,19 @@
 """`orders webhooks`: the commands for HTTP endpoints that get the changes of orders."""
 
-import typer
+from orderstream.cli.lazy_group import lazy_group
 
-from orderstream.cli.webhooks import add, redrive, remove, rotate, test
-from orderstream.cli.webhooks import list as list_
-
-app = typer.Typer(
+app = lazy_group(
+    __name__,
+    {
+        "Commands": {
+            "add": "Register an endpoint, which gets the changes of orders from now on.",
+            "list": "List the endpoints: whether they are on, what waits for them, and for how long.",
+            "test": "Let the deployed function send a signed test event now, and print the answer.",
+            "redrive": "Send dead letters again, and now what waits for a retry.",
+            "rotate": "Give an endpoint a new secret, and print it.",
+            "remove": "Remove an endpoint, its secret, and everything that waits for it.",
+        }
+    },
     name="webhooks",
     help="Send the changes of orders to HTTP endpoints.",
-    no_args_is_help=True,
 )
-for command in (add, list_, test, redrive, rotate, remove):
-    app.add_typer(command.app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventRecord
+from orderstream.aws.stack import table_of
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import DiscardedInvocation, MappingSource
 from orderstream.local.esm.lanes import (
@@ -38,11 +39,15 @@ from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_throttle, is_transient
 from orderstream.sdk.retries import mapping_delay
 
-# Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request scans all of them: 10
-# calls a second leave 3,000, and a request takes about 9 ms. So all shards share that rate.
+# Each call leaves an iterator in MiniStack for a while, and each Kinesis request scans all of them. So all
+# shards share the rate of calls.
 POLL_SECONDS = 0.1
 # An empty shard is polled less and less often, down to AWS's once a second.
 IDLE_POLL_SECONDS = 1.0
+# Where arrivals are told, nothing is polled for. What arrives within the first is read together, and the
+# second is for what was not told.
+TOLD_POLL_SECONDS = 0.02
+TOLD_IDLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class WorkerContext:
     on_problem: Callable[[str], None]
     on_drained: Callable[[], None]
     shards_read: Callable[[], int]
+    is_told: bool
 
 
 class ShardWorker:
@@ -76,6 +82,7 @@ class ShardWorker:
         self._is_read = False
         # Guards the four above; every change of them notifies.
         self._changed = threading.Condition()
+        self._arrived = threading.Event()
 
     def start(self) -> None:
         """Start the threads."""
@@ -87,6 +94,13 @@ class ShardWorker:
         """Make every thread check immediately whether to stop."""
         with self._changed:
             self._changed.notify_all()
+        self._arrived.set()
+
+    def arrived(self, names: Collection[str]) -> None:
+        """Read now if one of `names` is that of this shard, of its stream, or of its table."""
+        stream = self._source.stream_arn
+        if not {stream, f"{stream}/{self._shard_id}", table_of(stream)}.isdisjoint(names):
+            self._arrived.set()
 
     @property
     def checkpoint(self) -> str:
@@ -119,6 +133,7 @@ class ShardWorker:
         faults = 0
         pause = 0.0
         while limit := self._await_room():
+            self._arrived.clear()
             try:
                 page = self._reader.read(limit, time.monotonic())
             except (BotoCoreError, ClientError) as error:
@@ -135,15 +150,20 @@ class ShardWorker:
             self._add(page)
             if page.closed:
                 return
-            if not self._reader.waits:
-                pause = self._pause(len(page.records), limit, pause)
+            if self._reader.waits or len(page.records) == limit:
+                continue
+            if self._around.is_told:
+                self._around.threads.stopping.wait(TOLD_POLL_SECONDS)
+                self._arrived.wait(TOLD_IDLE_SECONDS)
+            else:
+                pause = self._pause(len(page.records), pause)
                 self._around.threads.stopping.wait(pause)
 
-    def _pause(self, count: int, limit: int, before: float) -> float:
-        """Seconds until the next call. The last one returned `count` of `limit`, after the pause `before`."""
+    def _pause(self, count: int, before: float) -> float:
+        """Seconds until the next call. The last one returned `count` records, after the pause `before`."""
         floor = POLL_SECONDS * self._around.shards_read()
         if count:
-            return 0.0 if count == limit else floor
+            return floor
         return max(floor, min(IDLE_POLL_SECONDS, 2 * before))
 
     def _await_room(self) -> int:

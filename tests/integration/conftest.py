@@ -24,10 +24,13 @@ from orderstream.domain.object_keys import ORDERS
 from orderstream.local.cloud import LocalCloud, token_of
 from orderstream.local.demo import DemoResult, run_demo, sample_traffic
 from orderstream.local.ministack import MiniStack, free_port
+from orderstream.output import console
 from orderstream.progress import no_progress
 from tests import terminals
 
 T = TypeVar("T")
+# Columns of what commands print.
+WIDTH = 120
 
 _accounts = itertools.count(os.getpid() * 10_000 + 1)
 
@@ -132,7 +135,7 @@ class Orders:
             done = subprocess.run(
                 [str(Path(sys.executable).with_name("orders")), *arguments],
                 **stdin,
-                env=inherited | {"COLUMNS": "120"} | self.environment,
+                env=inherited | {"COLUMNS": f"{WIDTH}"} | self.environment,
                 cwd=self.cwd,
                 capture_output=True,
                 timeout=120,
@@ -157,10 +160,14 @@ class OrdersHere(Orders):
     ) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         before = os.environ.copy()
+        widths = [(one, one.width) for one in (console.out, console.err)]
+        for one, _ in widths:
+            # A console has read COLUMNS when it was made.
+            one.width = WIDTH
         out, err = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
-        os.environ.update({"COLUMNS": "120"} | self.environment)
+        os.environ.update(self.environment)
         pipe = io.TextIOWrapper(io.BytesIO(given))
         try:
             with (
@@ -174,6 +181,8 @@ class OrdersHere(Orders):
         finally:
             os.environ.clear()
             os.environ.update(before)
+            for one, width in widths:
+                one.width = width
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         texts = []

@@ -17,7 +17,7 @@ EXAMPLE = ("plan", "--rate", "2000", "--peak", "5x", "--size", "800")
 @pytest.fixture(scope="module")
 def nowhere() -> Orders:
     """The command line with nothing that speaks for AWS: an endpoint where nobody listens."""
-    return OrdersHere({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "COLUMNS": "120"})
+    return OrdersHere({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
 
 
 @pytest.fixture

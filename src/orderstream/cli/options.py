@@ -24,18 +24,21 @@ EMPTY_HINT = "--since and --until are in UTC; is it the right stack, region and 
 
 
 def _rate(text: object) -> Decimal:
+    rate = _rate_or_none(text)
+    if rate == 0:
+        raise InputError("a rate of 0 orders a second is not possible", hint="give a rate above 0")
+    return rate
+
+
+def _rate_or_none(text: object) -> Decimal:
     # Capacity planning takes a while to import, and few commands have a rate.
     from orderstream.capacity.traffic_curve import orders_per_second
 
     # Typer passes default values too.
     rate = orders_per_second(str(text))
-    if rate <= 0:
+    if rate < 0:
         raise InputError(f"a rate of {rate:f} orders a second is not possible", hint="give a rate above 0")
     return rate
-
-
-def _rate_or_none(text: object) -> Decimal:
-    return Decimal(0) if orders_per_second(str(text)) == 0 else _rate(text)
 
 
 def _regions() -> list[str]:

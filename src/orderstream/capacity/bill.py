@@ -8,7 +8,7 @@ from orderstream.capacity.demand import PlanInput
 from orderstream.capacity.feed import FeedSizing
 from orderstream.capacity.function import FunctionSizing, baseline_seconds, between_seconds, ceiling
 from orderstream.capacity.line_items import Bill, LineItem, bill_of
-from orderstream.capacity.prices import DAYS_A_MONTH, GB, HOURS_A_MONTH, SECONDS_A_MONTH, tiered
+from orderstream.capacity.prices import DAYS_A_MONTH, GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, tiered
 from orderstream.capacity.storage import ArchiveSizing, TableSizing
 from orderstream.capacity.stream import StreamSizing, stream_dollars
 from orderstream.capacity.table_bill import table_items
@@ -44,6 +44,8 @@ def bill(
             LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
             LineItem("CloudWatch", "shard metrics", shard_metrics * price.metric_month),
             *(_feed(feed, given) if feed else ()),
+            *(_webhooks(feed, given) if feed else ()),
+            *(_totals(given) if given.options.totals else ()),
         ]
     )
 
@@ -106,6 +108,38 @@ def _feed(feed: FeedSizing, given: PlanInput) -> list[LineItem]:
         LineItem("EventBridge", "pipe", millions * price.pipe_million),
         LineItem("EventBridge", "events on the bus", millions * price.event_million),
     ]
+
+
+def _webhooks(feed: FeedSizing, given: PlanInput) -> list[LineItem]:
+    """Deliveries to every webhook, each of which has a sender that never ends, at most."""
+    one, watch, number = given.figures.readers, given.figures.cloudwatch_prices, given.options.webhooks
+    if not number:
+        return []
+    more = max(0, ceiling(feed.announcement_bytes / KB) - 1) * one.delivery_writes_per_kb
+    seconds = number * SECONDS_A_MONTH * Decimal(one.sender_mb) / 1024
+    alarms = one.webhook_alarms * watch.alarm_metric_month
+    return [
+        _units("webhooks", number, one.delivery_writes + more, one.delivery_reads, given),
+        LineItem("Lambda", "webhooks, senders at most", seconds * given.figures.lambda_prices.gb_second),
+        LineItem("Secrets Manager", "webhooks", number * given.figures.request_prices.secret_month),
+        LineItem("CloudWatch", "webhooks", one.webhook_metrics * watch.metric_month + alarms),
+    ]
+
+
+def _totals(given: PlanInput) -> list[LineItem]:
+    one = given.figures.readers
+    alarms = one.total_alarms * given.figures.cloudwatch_prices.alarm_metric_month
+    return [
+        _units("totals, at most", 1, one.total_writes, one.total_reads, given),
+        LineItem("CloudWatch", "totals, alarm", alarms),
+    ]
+
+
+def _units(what: str, times: int, writes: int, reads: int, given: PlanInput) -> LineItem:
+    """Units of each version of an order, on demand."""
+    price = given.figures.dynamodb_prices
+    versions = times * given.orders_a_month * given.records_per_order / 1_000_000
+    return LineItem("DynamoDB", what, versions * (writes * price.write_million + reads * price.read_million))
 
 
 def _maintenance(archive: ArchiveSizing, given: PlanInput) -> LineItem:

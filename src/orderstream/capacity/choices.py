@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from orderstream.capacity.demand import Options, PlanInput
+from orderstream.capacity.demand import Mode, Options, PlanInput
 from orderstream.capacity.line_items import Bill
 from orderstream.capacity.sizing import Sizing, bill_in, compute_sizing
 from orderstream.capacity.stream import aggregated_dollars
@@ -136,7 +136,8 @@ def _horizon(given: PlanInput) -> Decimal:
     return of.bill.total + bill_in(given.options.months, of, given).total
 
 
-def _mode(given: PlanInput) -> Any:
+def _mode(given: PlanInput) -> Mode:
+    # `cheapest` has set it.
     assert given.options.mode
     return given.options.mode
 

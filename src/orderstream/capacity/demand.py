@@ -74,12 +74,13 @@ class Options:
     `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
     `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
-    `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too;
-    `table_days` the days that orders stay in the table (0: for ever), which is billed by `table_billing` and
-    `table_class`; `index_projection` what the index by customer stores; `glacier_days` the age at which large
-    archive objects move to Glacier Instant Retrieval (0: never). `longest_wait_seconds` is how long orders
-    may wait for a provisioned table at a sudden peak, `headroom` the share of capacity on top of the peak,
-    `months` the horizon. Raises InputError for impossible values.
+    `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too, to so
+    many `webhooks`; `totals` whether sums are kept; `table_days` the days that orders stay in the table (0:
+    for ever), which is billed by `table_billing` and `table_class`; `index_projection` what the index by
+    customer stores; `glacier_days` the age at which large archive objects move to Glacier Instant Retrieval
+    (0: never). `longest_wait_seconds` is how long orders may wait for a provisioned table at a sudden peak,
+    `headroom` the share of capacity on top of the peak, `months` the horizon. Raises InputError for
+    impossible values.
     """
 
     mode: Mode | None = None
@@ -92,6 +93,8 @@ class Options:
     shard_metrics: bool = True
     feed: bool = False
     event_bus: bool = False
+    webhooks: int = 0
+    totals: bool = False
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)
     table_billing: TableBilling = "on-demand"
@@ -110,6 +113,7 @@ class Options:
             ("a number of months", self.months, range(1, 1200 + 1)),
             ("a number of days in the table", self.table_days, range(3650 + 1)),
             ("a number of days until Glacier", self.glacier_days, range(9999 + 1)),
+            ("a number of webhooks", self.webhooks, range(100 + 1)),
             ("a wait in seconds", self.longest_wait_seconds, range(3600 + 1)),
         ):
             _require(value in bounds, f"{name} of {value}", f"{bounds.start} to {bounds.stop - 1}")
@@ -118,6 +122,7 @@ class Options:
         _require(retention in RETENTION_HOURS, f"a retention of {retention} hours", f"one of {hours}")
         _require(0 <= outage <= longest, f"an outage of {outage:f} hours", f"0 to {longest:,}")
         _require(self.feed or not self.event_bus, "an event bus without the change feed", "add --feed")
+        _require(self.feed or not self.webhooks, "webhooks without the change feed", "add --feed")
         is_found = self.maintenance == "compact" or not self.table_days
         what = "orders that leave the table, without the archive's index,"
         _require(is_found, what, "add --maintenance compact, which writes it")

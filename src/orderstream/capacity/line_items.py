@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch", "EventBridge"]
+Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch", "EventBridge", "Secrets Manager"]
 
 _CENT = Decimal("0.01")
 

@@ -32,6 +32,10 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
         values |= {"ChangeFeed": "true", "ChangeFeedShardCount": str(of.feed.shards)}
     if choices.event_bus:
         values["ChangeEventBus"] = "default"
+    if choices.webhooks:
+        values["Webhooks"] = "true"
+    if choices.totals:
+        values["Totals"] = "true"
     return values | _of_tables(of, choices)
 
 

@@ -143,7 +143,7 @@ def version_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
     """What a million announced versions cost: the difference to the bill without the change feed."""
     if not of.feed:
         return None
-    without = replace(given, options=replace(given.options, feed=False, event_bus=False))
+    without = replace(given, options=replace(given.options, feed=False, event_bus=False, webhooks=0))
     more = of.bill.total - compute_sizing(of.stream.mode, without).bill.total
     return more * 1_000_000 / (given.orders_a_month * of.feed.versions_per_order)
 

@@ -206,6 +206,7 @@ class RequestPrices:
         "aws.amazon.com/api-gateway/pricing, worked examples (HTTP APIs, up to 512 KB); the other services"
         " from memory, not verified"
     )
+    secret_month: Decimal = Decimal("0.40")
     api_million: Decimal = Decimal("1.00")
     athena_tb: Decimal = Decimal("5.00")
     # The minimum of a query.

@@ -232,6 +232,25 @@ class FeedFigures:
 
 
 @dataclass(frozen=True)
+class ReaderFigures:
+    """Totals and webhooks: the units of their tables, which are on demand, for each version of an order."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = "docs/how-to/totals.md and webhooks.md; the settings of template.yaml"
+    total_writes: int = 6
+    total_reads: int = 2
+    total_alarms: int = 1
+    # Of a delivery of 1 KB, and more for each further KB.
+    delivery_writes: int = 4
+    delivery_reads: int = 2
+    delivery_writes_per_kb: int = 2
+    # A sender of each webhook, which never ends.
+    sender_mb: int = 512
+    webhook_metrics: int = 4
+    webhook_alarms: int = 2
+
+
+@dataclass(frozen=True)
 class MaintenanceFigures:
     """The archive's hourly maintenance: its settings in template.yaml, and the duration of a run."""
 
@@ -274,4 +293,5 @@ class ReferenceData:
     bytes: ByteFigures = ByteFigures()
     events: EventFigures = EventFigures()
     feed: FeedFigures = FeedFigures()
+    readers: ReaderFigures = ReaderFigures()
     maintenance: MaintenanceFigures = MaintenanceFigures()

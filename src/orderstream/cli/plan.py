@@ -71,6 +71,8 @@ def plan(
     event_bus: Annotated[
         bool, typer.Option("--event-bus", help="Plan with the change feed on an event bus, too.")
     ] = False,
+    webhooks: Annotated[int, typer.Option(help="Webhooks that get every change.")] = 0,
+    totals: Annotated[bool, typer.Option("--totals", help="Plan with totals.")] = False,
     consumers: Annotated[int, typer.Option(help="Consumers that share the stream, including this one.")] = 1,
     mode: Annotated[Mode | None, typer.Option(help="Capacity mode. Default: the cheaper one.")] = None,
     headroom: Annotated[int, typer.Option(help="Headroom above the peak, in percent.")] = 25,
@@ -144,6 +146,8 @@ def plan(
         shard_metrics=shard_metrics,
         feed=feed,
         event_bus=event_bus,
+        webhooks=webhooks,
+        totals=totals,
         consumers=consumers,
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
         headroom=Decimal(headroom) / 100,

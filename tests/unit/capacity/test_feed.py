@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from orderstream.capacity.feed import FeedSizing, announced
+from orderstream.capacity.line_items import Bill
+from orderstream.capacity.parameters import parameters
 from orderstream.capacity.plan import plan
+from orderstream.capacity.sizing import compute_sizing
 from orderstream.errors import InputError
 from tests.unit.capacity.examples import plan_input, sizing
 
@@ -96,3 +99,26 @@ def test_the_parameters_enable_what_is_planned_and_switch_nothing_off() -> None:
     assert not {name for name in plan(plan_input(100)).parameters if name.startswith("Change")}
     with pytest.raises(InputError, match="event bus without the change feed"):
         plan_input(100, event_bus=True)
+
+
+def paid(bill: Bill, what: str) -> Decimal:
+    (entry,) = [one for one in bill.entries if f"{one.service}, {one.what}" == what]
+    return entry.dollars
+
+
+def test_webhooks_and_totals_have_their_price() -> None:
+    found = sizing(100, size=500, events=4, feed=True, webhooks=2, totals=True).bill
+    # 262.8 million orders have 1,314 million versions. A delivery of 1 KB: 4 × $0.625 + 2 × $0.125 a million.
+    assert paid(found, "DynamoDB, webhooks") == 2 * 1314 * Decimal("2.75")
+    # Half a GB for 2,628,000 s × $0.0000133334, twice.
+    assert paid(found, "Lambda, webhooks, senders at most") == Decimal("35.04")
+    assert paid(found, "Secrets Manager, webhooks") == Decimal("0.80")
+    assert paid(found, "CloudWatch, webhooks") == Decimal("1.40")
+    # 6 × $0.625 + 2 × $0.125 a million.
+    assert paid(found, "DynamoDB, totals, at most") == 1314 * 4
+    assert paid(found, "CloudWatch, totals, alarm") == Decimal("0.10")
+    with pytest.raises(InputError, match="webhooks without the change feed"):
+        plan_input(1, webhooks=1)
+    given = plan_input(100, feed=True, webhooks=2, totals=True)
+    values = parameters(compute_sizing("shards", given), given.options)
+    assert (values["Webhooks"], values["Totals"]) == ("true", "true")

@@ -108,6 +108,16 @@ def test_little_traffic_costs_what_the_page_and_the_readme_say() -> None:
     assert f"it is ${idle['least_with_free_tier_dollars']}." in text
 
 
+def test_webhooks_and_totals_cost_what_the_page_says() -> None:
+    bill = planned("--rate 1 --size 500 --feed --webhooks 1 --totals")["sizing"]["bill"]["entries"]
+    found = {f"{one['service']}, {one['what']}": one["dollars"] for one in bill}
+    text = " ".join(PAGE.split())
+    # 2.628 million orders.
+    assert f"costs ${found['DynamoDB, webhooks'] / 2.628:.2f} a million" in text
+    assert f"at most ${found['Lambda, webhooks, senders at most']} a month" in text
+    assert f"up to ${found['DynamoDB, totals, at most'] / 2.628:.0f} for a million changes" in text
+
+
 def test_an_event_without_the_index_costs_what_the_page_says() -> None:
     command = re.findall(r"^\$ orders (plan .*--events-per-order .*)$", PAGE, re.MULTILINE)[0]
     without = json.loads(CliRunner().invoke(app, [*shlex.split(command), "--no-index", "--json"]).stdout)

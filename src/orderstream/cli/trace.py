@@ -23,8 +23,13 @@ def trace(
     region: options.Region = None,
     profile: options.Profile = None,
 ) -> None:
-    """Trace an order from its origin to its current state."""
+    """Trace an order from its origin to its current state.
+
+    Without --since and --until, repeats of an order in the table are only searched if the archive has few
+    objects since it arrived; otherwise a hint says so.
+    """
     found = resolve_stack(stack, region, profile)
     with console.progress() as progress:
-        order_trace = tracing.trace(found, order_id, span_of(found.cloud, since, until), progress=progress)
+        span = span_of(found.cloud, since, until)
+        order_trace = tracing.trace(found, order_id, span, quick=not (since or until), progress=progress)
     show.print_trace(order_trace, as_json=as_json)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 
 from orderstream.aws.deployment import Deployment
+from orderstream.domain import object_keys
 from orderstream.domain.decode import Decoded, decode
-from orderstream.domain.fields import utc_text
+from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.object_keys import ARCHIVE, QUARANTINE, order_key
+from orderstream.domain.object_keys import (
+    ARCHIVE,
+    COMPACTED,
+    ORDERS,
+    QUARANTINE,
+    hour_prefix,
+    hour_prefix_of,
+    is_batch,
+    order_key,
+    shard_range,
+)
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.deaggregate import deaggregate
@@ -19,6 +31,9 @@ from orderstream.progress import Progress
 from orderstream.recovery.dead_letters import FailedBatch, event_records, failed_objects, records_in
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ObjectSummary, TimeRange
+
+# Reading so many objects takes a moment. Those of a day may take minutes.
+MOST_SEARCHED = 50
 
 
 @dataclass
@@ -66,14 +81,25 @@ def search_archive(
     span: TimeRange,
     events: dict[str, FoundRecord],
     progress: Progress,
-) -> None:
-    """Add the archived records, also those that were found before."""
+    known: Collection[str] = (),
+) -> bool:
+    """Add the archived records, also those that were found before.
+
+    `known` are the keys of objects with records of it. If there are any, and far more objects, only these and
+    those of `events` are read; then the answer is False: repeats of the order may be in others.
+    """
     name = order_key(order_id)
     single = (entry for entry in bucket.list_prefix(deployment, name) if entry.key == name)
     hours = (bucket.list_by_hour(deployment, prefix, span) for prefix in ARCHIVE)
+    entries: Iterator[ObjectSummary] = chain(single, *hours)
+    is_complete = True
+    if known and all(map(is_batch, known)):
+        first = list(islice(entries, MOST_SEARCHED + 1))
+        is_complete = len(first) <= MOST_SEARCHED
+        entries = iter(first) if is_complete else _of_known(deployment, known, events)
     for one in reader.search(
         deployment,
-        chain(single, *hours),
+        entries,
         order_id,
         what="objects of the archive read",
         progress=progress,
@@ -84,6 +110,25 @@ def search_archive(
         ):
             # Lines are in two places while they are being compacted.
             _add(events, line).archived.setdefault((one.key, one.number), one.written)
+    return is_complete
+
+
+def _of_known(
+    deployment: Deployment, known: Collection[str], events: Mapping[str, FoundRecord]
+) -> Iterator[ObjectSummary]:
+    """The objects called `known`, those with the records of `events`, and what these are compacted to."""
+    keys = set(known)
+    for event in events.values():
+        shard_id, number = event.id.split(":")[:2]
+        folder = hour_prefix(ORDERS, timestamp(event.arrived_at))
+        for entry in bucket.list_prefix(deployment, f"{folder}{shard_id}-"):
+            if object_keys.is_hourly(entry.key):
+                _, first, last = shard_range(entry.key)
+                if int(first) <= int(number) <= int(last):
+                    keys.add(entry.key)
+    yield from map(bucket.summary_for_key, sorted(keys))
+    for folder in sorted({hour_prefix_of(key, COMPACTED) for key in keys}):
+        yield from bucket.of_hour(deployment, folder)
 
 
 def search_failures(

@@ -53,11 +53,15 @@ class TraceEvent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class OrderTrace:
-    """What is known about an order; `item` is None if it is not in the table."""
+    """What is known about an order; `item` is None if it is not in the table.
+
+    Unless `is_complete`, repeats of the order were not searched in the whole archive.
+    """
 
     order_id: str
     item: Item | None
     steps: tuple[TraceEvent, ...]
+    is_complete: bool = True
 
 
 def trace(
@@ -65,12 +69,14 @@ def trace(
     order_id: str,
     span: TimeRange = ALL_TIME,
     *,
+    quick: bool = False,
     progress: Progress = no_progress,
 ) -> OrderTrace:
     """The trace of an order and its events, from their records that arrived in `span`.
 
-    Searches the quarantine, and the archive from the first known arrival. Raises NotFoundError if nothing is
-    known about the order, not even in the stream.
+    Searches the quarantine, and the archive from the first known arrival; if `quick`, and the order is in the
+    table, only as far as that takes a moment: then the trace may not be complete. Raises NotFoundError if
+    nothing is known about the order, not even in the stream.
     """
     there = stored_items(deployment, [order_id]).get(order_id)
     item = None if there is None or is_placeholder(there) else with_state(there)
@@ -83,11 +89,13 @@ def trace(
     known = [event.arrived_at for event in events.values()]
     known += [one["ReceivedAt"] for one in (*rows, *([item] if item else ()))]
     since = max(filter(None, (span.since, timestamp(min(known)) if known else None)), default=None)
-    search_archive(deployment, order_id, TimeRange(since, span.until), events, progress)
-    search_failures(deployment, order_id, TimeRange(since, span.until), events)
+    keys = {one["ArchiveKey"] for one in (item, *rows) if item and one} if quick else set()
+    within = TimeRange(since, span.until)
+    is_complete = search_archive(deployment, order_id, within, events, progress, keys)
+    search_failures(deployment, order_id, within, events)
     if not events or any(key.endswith(".json") for one in events.values() for key, _ in one.archived):
         # Nothing is archived yet or, with one object per order, repeats never are.
-        search_stream(deployment, order_id, TimeRange(since, span.until), events, progress)
+        search_stream(deployment, order_id, within, events, progress)
     for row in rows:
         if row["EventID"] not in events and span.contains(row["ReceivedAt"]):
             events[row["EventID"]] = FoundRecord(row["EventID"], row["ReceivedAt"], None)
@@ -108,7 +116,7 @@ def trace(
             else _outcome(event, item, events, done, is_erased=_is_erased(deployment, event))
         )
     steps += [_resubmitted(note) for note in notes]
-    return OrderTrace(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
+    return OrderTrace(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")), is_complete)
 
 
 def _place(event: FoundRecord) -> RecordPosition:

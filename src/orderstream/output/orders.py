@@ -14,7 +14,7 @@ from rich.text import Text
 
 from orderstream.domain.currencies import money
 from orderstream.output import console
-from orderstream.output.console import err, fields, out, print_json, problem, text_of
+from orderstream.output.console import err, fields, hint, out, print_json, problem, text_of
 from orderstream.output.terminal import REPLACEMENT, SafeTable, write_bytes
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def print_raw(data: bytes, *, exact: str) -> None:
 
 def print_trace(found: OrderTrace, *, as_json: bool) -> None:
     """Print one order's trace, in chronological order."""
+    if not found.is_complete:
+        since = next((step.at for step in found.steps if step.at), "")
+        hint(f"repeats of the order in other objects of the archive are not searched: --since {since} does")
     if as_json:
         steps = [msgspec.structs.asdict(step) for step in found.steps]
         print_json({"order_id": found.order_id, "item": found.item, "steps": steps})

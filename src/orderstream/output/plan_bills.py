@@ -122,7 +122,8 @@ def cheapest_parts(of: CapacityPlan) -> list[RenderableType]:
         bounds, wait = provisioned(capacity)
         after = of.cheapest_catch_up
         done = "never" if after.seconds is None else length(after.seconds)
-        caught_up = f"After an outage of {length(after.outage_seconds)} it catches up in {done}."
+        outage = length(after.outage_seconds)
+        caught_up = f"After an outage of {outage} it catches up in {done}, once it has scaled to its maximum."
         parts.append(f"Capacity of the cheapest: {bounds}, {wait}. {caught_up}")
     if len({one.dollars for one in best.waits}) > 1:
         prices_of = ", ".join(f"{length(one.seconds)} {dollars(one.dollars)}" for one in best.waits)

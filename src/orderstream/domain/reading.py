@@ -14,7 +14,6 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from orderstream.domain.declaration import declared_fields, plain_type
-from orderstream.domain.fields import InvalidValue
 from orderstream.domain.validation import default_of, rule_for
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -26,12 +25,16 @@ _JSON = msgspec.json.Encoder()
 _REQUIRED = object()
 
 
+class NotValid(Exception):
+    """Something is missing, or of another kind. It is no reason: `ModelReader` finds those."""
+
+
 def valid_reader(model: type[M]) -> Callable[[Any], tuple[M, bool]]:
     """What reads a valid model from a decoded JSON object.
 
     It returns the model, with the default of each field that is absent or null, and whether the fingerprint
-    of the object would stay the same with each field as the model read it. It raises InvalidValue, or what
-    the rules of the model raise, if anything is invalid.
+    of the object would stay the same with each field as the model read it. It raises NotValid, or what the
+    rules of the model raise, if anything is invalid.
     """
     fields: list[tuple[str, Any, Callable[[Any], Any] | None, _Read | None]] = []
     for field, declared in zip(msgspec.structs.fields(model), declared_fields(model), strict=True):
@@ -45,14 +48,14 @@ def valid_reader(model: type[M]) -> Callable[[Any], tuple[M, bool]]:
 
     def read(value: Any) -> tuple[M, bool]:
         if not isinstance(value, dict):
-            raise InvalidValue("not_an_object", "")
+            raise NotValid("not an object")
         values: list[Any] = []
         is_as_sent = True
         for name, default, rule, inside in fields:
             sent = value.get(name)
             if sent is None:
                 if default is _REQUIRED:
-                    raise InvalidValue("missing", "")
+                    raise NotValid("missing")
                 values.append(default)
             elif rule is not None:
                 found = rule(sent)
@@ -85,7 +88,7 @@ def _inside(hint: Any) -> _Read | None:
 def _list_of(element: _Read) -> _Read:
     def read(value: Any) -> tuple[tuple[Any, ...], bool]:
         if not isinstance(value, list):
-            raise InvalidValue("not_an_array", "")
+            raise NotValid("not an array")
         found = [element(one) for one in value]
         return tuple([one for one, _ in found]), all([is_same for _, is_same in found])
 

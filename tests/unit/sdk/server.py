@@ -9,6 +9,16 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 
+class Body:
+    """The body of an answer, as botocore reads it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self, **_: object) -> list[bytes]:
+        return [self._data]
+
+
 class Received(NamedTuple):
     """A request: its headers have lower-case names."""
 

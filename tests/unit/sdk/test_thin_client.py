@@ -27,8 +27,7 @@ from orderstream.deploy.endpoint_table import endpoint_table, write_endpoint_tab
 from orderstream.sdk.endpoints import regions
 from orderstream.sdk.service_endpoints import service_endpoint
 from orderstream.sdk.thin_client import DynamoClient, S3Client
-from tests.unit.sdk.server import Server, answer, serving
-from tests.unit.sdk.test_codec import Body
+from tests.unit.sdk.server import Body, Server, answer, serving
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 STATEMENTS = [{"Statement": "INSERT INTO \"Orders\" VALUE {'A': ?}", "Parameters": [{"S": "ä"}]}]

@@ -19,7 +19,17 @@ from bench.report import Results
 # Each has `measure`, whose parameters are the options of its command, and `report`.
 BENCHMARKS: dict[str, Any] = {
     name: import_module(f"bench.{name}")
-    for name in ("handlers", "lifecycle", "feed", "producer", "local_cloud", "growth", "archive", "http_api")
+    for name in (
+        "handlers",
+        "lifecycle",
+        "feed",
+        "producer",
+        "local_cloud",
+        "start_up",
+        "growth",
+        "archive",
+        "http_api",
+    )
 }
 
 

@@ -21,6 +21,7 @@ PAGES = {
     "feed": EXPLANATION / "performance.md",
     "producer": EXPLANATION / "performance.md",
     "local_cloud": EXPLANATION / "performance.md",
+    "start_up": EXPLANATION / "performance.md",
     "growth": EXPLANATION / "performance.md",
     "archive": EXPLANATION / "archive.md",
     "http_api": EXPLANATION / "http-api.md",

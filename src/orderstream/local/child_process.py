@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,15 @@ def main() -> None:
     """
     reports = int(os.environ.pop(REPORTS))
     os.set_inheritable(reports, False)
+    # Several threads report, and a long line is not written at once.
+    one_at_a_time = threading.Lock()
 
     def tell(report: Mapping[str, Any]) -> None:
-        try:
-            os.write(reports, json.dumps(report).encode() + b"\n")
-        except BrokenPipeError:
-            # The parent is dead, and this process is about to end.
-            return
+        line = json.dumps(report).encode() + b"\n"
+        with one_at_a_time, suppress(BrokenPipeError):
+            # If it is broken, the parent is dead, and this process is about to end.
+            while line:
+                line = line[os.write(reports, line) :]
 
     # The modules of MiniStack read the environment and the state folder when they are imported.
     snapshots = _opened(tell) if os.environ.get("PERSIST_STATE") == "1" else None

@@ -90,10 +90,12 @@ def search_archive(
     """
     name = order_key(order_id)
     single = (entry for entry in bucket.list_prefix(deployment, name) if entry.key == name)
-    hours = (bucket.list_by_hour(deployment, prefix, span) for prefix in ARCHIVE)
+    is_quick = bool(known) and all(map(is_batch, known))
+    page_size = MOST_SEARCHED + 1 if is_quick else None
+    hours = (bucket.list_by_hour(deployment, prefix, span, page_size=page_size) for prefix in ARCHIVE)
     entries: Iterator[ObjectSummary] = chain(single, *hours)
     is_complete = True
-    if known and all(map(is_batch, known)):
+    if is_quick:
         first = list(islice(entries, MOST_SEARCHED + 1))
         is_complete = len(first) <= MOST_SEARCHED
         entries = iter(first) if is_complete else _of_known(deployment, known, events)

@@ -70,15 +70,19 @@ def list_by_hour(
     prefix: str,
     span: TimeRange = ALL_TIME,
     *,
+    page_size: int | None = None,
     foreign: Callable[[ObjectSummary], None] = _ignored,
 ) -> Iterator[ObjectSummary]:
     """The objects of the hours under `prefix` that can contain lines of `span`, earliest hour first.
 
+    A call lists `page_size` objects, None being as many as S3 allows: 1,000.
     `foreign` is called with the objects there whose keys Orderstream does not write (see `object_keys`).
     """
     last = hour_prefix(prefix, span.until) if span.until else None
     # Without the slash, so that a key that is the prefix itself is listed too.
-    request = {"StartAfter": hour_prefix(prefix, span.since)[:-1]} if span.since else {}
+    request: dict[str, Any] = {"PaginationConfig": {"PageSize": page_size}}
+    if span.since:
+        request["StartAfter"] = hour_prefix(prefix, span.since)[:-1]
     for entry in list_prefix(deployment, years_prefix(prefix), **request):
         if last and entry.key[: len(last)] > last:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,20 @@ from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
 from tests.unit.client.fake_kinesis import AnswerLost, FakeKinesis, api_error, refuse
 from tests.unit.client.test_producer import FakeTime, producer_of, refuse_all
+
+
+class HeldTime(FakeTime):
+    """Stands still until it is released: so an aggregate is only sent when it is full, or at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = True
+
+    def sleep(self, condition: threading.Condition, seconds: float) -> None:
+        if self.is_held:
+            condition.wait(30)
+        else:
+            super().sleep(condition, seconds)
 
 
 def split(key: str, data: bytes, shard_id: str = "s", sequence_number: str = "1") -> list[Record]:
@@ -43,7 +58,7 @@ def order(key: str, number: int) -> dict[str, Any]:
 def test_orders_share_records_and_each_key_keeps_its_order_in_one_shard() -> None:
     kinesis = FakeKinesis()
     keys = [f"customer {number}" for number in range(50)]
-    with producer_of(kinesis, aggregate_seconds=1) as producer:
+    with producer_of(kinesis, HeldTime(), aggregate_seconds=1) as producer:
         for number in range(20):
             for key in keys:
                 producer.send(order(key, number))
@@ -57,7 +72,7 @@ def test_orders_share_records_and_each_key_keeps_its_order_in_one_shard() -> Non
 
 def test_the_receipt_of_an_order_names_the_event_that_the_function_makes_of_it() -> None:
     kinesis = FakeKinesis()
-    with producer_of(kinesis, aggregate_seconds=1) as producer:
+    with producer_of(kinesis, HeldTime(), aggregate_seconds=1) as producer:
         sent = [producer.send(order("a", number)) for number in range(3)]
     receipts = [one.result() for one in sent]
     (((key, data),),) = [shard for shard in kinesis.shards if shard]
@@ -75,27 +90,28 @@ def test_an_aggregate_is_sent_when_its_time_is_over() -> None:
 
 
 def test_flush_does_not_wait_for_aggregates_to_fill() -> None:
-    kinesis, time = FakeKinesis(), FakeTime()
-    time.sleep = lambda condition, seconds: condition.wait(30)  # type: ignore[assignment, method-assign]
-    with producer_of(kinesis, time, aggregate_seconds=1e9) as producer:
+    kinesis = FakeKinesis()
+    with producer_of(kinesis, HeldTime(), aggregate_seconds=1e9) as producer:
         sent = producer.send(order("a", 1))
         producer.flush()
         assert sent.done()
 
 
 def test_each_order_of_a_refused_aggregate_is_retried_with_it_in_order() -> None:
-    kinesis = FakeKinesis([refuse(0), api_error("ThrottlingException"), AnswerLost()])
-    with producer_of(kinesis, aggregate_seconds=1) as producer:
+    kinesis, time = FakeKinesis([refuse(0), api_error("ThrottlingException"), AnswerLost()]), HeldTime()
+    with producer_of(kinesis, time, aggregate_seconds=1) as producer:
         sent = [producer.send(order("a", number)) for number in range(5)]
+        time.is_held = False
     assert {one.result().attempts for one in sent} == {4}
     # The lost response had arrived: twice, but under the same ids and in the same order.
     assert received(kinesis) == {"a": [order("a", number) for number in range(5)] * 2}
 
 
 def test_each_order_of_an_aggregate_fails_with_it() -> None:
-    kinesis = FakeKinesis([refuse_all] * 1000)
-    with producer_of(kinesis, aggregate_seconds=1, give_up_after_seconds=5) as producer:
+    kinesis, time = FakeKinesis([refuse_all] * 1000), HeldTime()
+    with producer_of(kinesis, time, aggregate_seconds=1, give_up_after_seconds=5) as producer:
         sent = [producer.send(order(key, number)) for key in "abc" for number in range(5)]
+        time.is_held = False
     failures = [one.exception() for one in sent]
     assert all(isinstance(failure, DeliveryError) for failure in failures)
     assert [getattr(failure, "order_id", "") for failure in failures] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,21 +29,26 @@ _patches = Patches()
 _patches.need(kinesis, "_resolve_stream", "_shard_iterators", "ITERATOR_EXPIRY_SECONDS")
 _tell: Tell | None = None
 _arrived: set[str] = set()
+_guard = threading.Lock()
 
 
 def note(name: str) -> None:
     """Tell the parent soon that something has arrived in a stream, a shard (`ARN/SHARD`) or a table."""
     if _tell is None:
         return
-    if not _arrived:
+    with _guard:
+        is_first = not _arrived
+        _arrived.add(name)
+    if is_first:
         app._MAIN_LOOP.call_soon_threadsafe(app._MAIN_LOOP.call_later, _TOGETHER_SECONDS, _flush)
-    _arrived.add(name)
 
 
 def _flush() -> None:
-    if _tell and _arrived:
-        _tell({"arrived": sorted(_arrived)})
-    _arrived.clear()
+    with _guard:
+        names = sorted(_arrived)
+        _arrived.clear()
+    if _tell:
+        _tell({"arrived": names})
 
 
 @_patches.replace("_put_record", kinesis)

@@ -18,7 +18,7 @@ from concurrent.futures import Future, as_completed, wait
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
@@ -32,42 +32,26 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.client import DeliveryError, OrderProducer, RecordMetadata
+from orderstream.client import DeliveryError, RecordMetadata
 from orderstream.client.delivery import DeliveryFuture
 from orderstream.client.serialization import default_partition_key, ensure_order_id, set_order_id
 from orderstream.errors import CloudError, InputError
-from tests.unit.client.fake_kinesis import MIB, THROTTLED, AnswerLost, FakeKinesis, Verdict, api_error, refuse
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
+from tests.unit.client.fake_kinesis import (
+    MIB,
+    THROTTLED,
+    AnswerLost,
+    FakeKinesis,
+    FakeTime,
+    Verdict,
+    api_error,
+    producer_of,
+    refuse,
+    refuse_all,
+)
 
 ORDER = {"customer_id": "12345", "amount": Decimal("250.00")}
 ENDLESS: list[Any] = []
 ENDLESS.append(ENDLESS)
-
-
-class FakeTime:
-    """Passes only when the producer waits for a retry, and then at once."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, condition: threading.Condition, seconds: float) -> None:
-        self.now += seconds
-
-
-def producer_of(kinesis: object, time: FakeTime | None = None, **options: Any) -> OrderProducer:
-    time = time or FakeTime()
-    return OrderProducer(
-        "OrderStream", cast("KinesisClient", kinesis), clock=time.clock, sleep=time.sleep, **options
-    )
-
-
-def refuse_all(index: int) -> str:
-    return THROTTLED
 
 
 # --- What is sent ---

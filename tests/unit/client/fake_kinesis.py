@@ -6,9 +6,14 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError, ReadTimeoutError
+
+from orderstream.client import OrderProducer
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 MIB = 1024 * 1024
 THROTTLED = "ProvisionedThroughputExceededException"
@@ -96,3 +101,27 @@ class FakeKinesis:
 
 def refuse(*indexes: int, code: str = THROTTLED) -> Callable[[int], str | None]:
     return lambda index: code if index in indexes else None
+
+
+class FakeTime:
+    """Passes only when the producer waits for a retry, and then at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, condition: threading.Condition, seconds: float) -> None:
+        self.now += seconds
+
+
+def producer_of(kinesis: object, time: FakeTime | None = None, **options: Any) -> OrderProducer:
+    time = time or FakeTime()
+    return OrderProducer(
+        "OrderStream", cast("KinesisClient", kinesis), clock=time.clock, sleep=time.sleep, **options
+    )
+
+
+def refuse_all(index: int) -> str:
+    return THROTTLED

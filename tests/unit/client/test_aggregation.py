@@ -17,8 +17,15 @@ from orderstream.client.records import OrderRecord
 from orderstream.errors import InputError
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
-from tests.unit.client.fake_kinesis import AnswerLost, FakeKinesis, api_error, refuse
-from tests.unit.client.producers import FakeTime, producer_of, refuse_all
+from tests.unit.client.fake_kinesis import (
+    AnswerLost,
+    FakeKinesis,
+    FakeTime,
+    api_error,
+    producer_of,
+    refuse,
+    refuse_all,
+)
 
 
 class HeldTime(FakeTime):

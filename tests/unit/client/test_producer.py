@@ -18,7 +18,7 @@ from concurrent.futures import Future, as_completed, wait
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
@@ -36,11 +36,18 @@ from orderstream.client import DeliveryError, RecordMetadata
 from orderstream.client.delivery import DeliveryFuture
 from orderstream.client.serialization import default_partition_key, ensure_order_id, set_order_id
 from orderstream.errors import CloudError, InputError
-from tests.unit.client.fake_kinesis import MIB, THROTTLED, AnswerLost, FakeKinesis, Verdict, api_error, refuse
-from tests.unit.client.producers import FakeTime, producer_of, refuse_all
-
-if TYPE_CHECKING:
-    pass
+from tests.unit.client.fake_kinesis import (
+    MIB,
+    THROTTLED,
+    AnswerLost,
+    FakeKinesis,
+    FakeTime,
+    Verdict,
+    api_error,
+    producer_of,
+    refuse,
+    refuse_all,
+)
 
 ORDER = {"customer_id": "12345", "amount": Decimal("250.00")}
 ENDLESS: list[Any] = []

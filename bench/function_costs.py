@@ -24,7 +24,7 @@ from bench.events import traffic
 from bench.worker import Context
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
-from orderstream.pipeline import archive_codec, services
+from orderstream.pipeline import archive_codec, clients, services
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.items import order_item
 from orderstream.pipeline.lambda_handler import handle_with
@@ -96,7 +96,7 @@ def breakdown(size: int, rounds: int) -> dict[str, float]:
             signer.add_auth(AWSRequest(method="POST", url=endpoint, data=body))
 
     part("sign", sign)
-    client = services.dynamodb_client(botocore.session.get_session())
+    client = clients.dynamodb_client(botocore.session.get_session())
     ready = iter(bodies)
     client.meta.events.register_last(
         "before-call.dynamodb.BatchExecuteStatement", lambda params, **_: params.update(body=next(ready))
@@ -183,7 +183,7 @@ def _handle(
 
 
 def _client(*, is_light: bool, **options: Any) -> Any:
-    config = services.CONFIG.merge(Config(**options))
+    config = clients.CONFIG.merge(Config(**options))
     client = botocore.session.get_session().create_client("dynamodb", config=config)
     if is_light:
         use_msgspec(client)

@@ -12,8 +12,10 @@ from orderstream.aws.clients import AwsClients
 from orderstream.local.ministack import MiniStack
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
+from orderstream.sdk.thin_client import DynamoClient, S3Client
 from orderstream.testing.fakes import FakeDynamo, FakeStore
 from tests.integration.conftest import ministack
+from tests.integration.pipeline_harness import environment_of
 
 __all__ = ["ministack"]
 
@@ -35,7 +37,17 @@ def account(ministack: MiniStack) -> AwsClients:
     )
 
 
-@pytest.fixture(params=["fake", "ministack"])
+class Thin(DynamoClient):
+    """The client of the function; tables are created and deleted by that of botocore."""
+
+    def __init__(self, real: AwsClients) -> None:
+        super().__init__(1, environment_of(real))
+        self.create_table = real.dynamodb.create_table
+        self.delete_table = real.dynamodb.delete_table
+        self.exceptions = real.dynamodb.exceptions
+
+
+@pytest.fixture(params=["fake", "ministack", "thin client"])
 def store(request: pytest.FixtureRequest) -> ObjectStore:
     """An empty bucket."""
     if request.param == "fake":
@@ -43,7 +55,8 @@ def store(request: pytest.FixtureRequest) -> ObjectStore:
     real: AwsClients = request.getfixturevalue("account")
     bucket = f"contract-{next(_numbers)}"
     real.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    return S3Store(real.s3, bucket)
+    is_thin = request.param == "thin client"
+    return S3Store(S3Client(1, environment_of(real)) if is_thin else real.s3, bucket)
 
 
 @pytest.fixture
@@ -63,7 +76,7 @@ def events_table(dynamo: Any) -> Iterator[str]:
     dynamo.delete_table(TableName=EVENTS_TABLE)
 
 
-@pytest.fixture(params=["fake", "ministack"])
+@pytest.fixture(params=["fake", "ministack", "thin client"])
 def dynamo(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client of DynamoDB, with an empty table TABLE."""
     if request.param == "fake":
@@ -76,5 +89,5 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Any]:
         AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    yield real.dynamodb
+    yield Thin(real) if request.param == "thin client" else real.dynamodb
     real.dynamodb.delete_table(TableName=TABLE)

@@ -73,10 +73,11 @@ def test_25_statements_are_taken_and_26_are_refused_whole(dynamo: Any) -> None:
     assert insert(dynamo, *batch[:25]) == ["DuplicateItem"] * 25
 
 
-def test_a_batch_of_nothing_does_not_leave_the_client(dynamo: Any) -> None:
-    with pytest.raises(ParamValidationError):
+def test_a_batch_of_nothing_is_refused(dynamo: Any) -> None:
+    # By botocore before it is sent; the function's own client leaves it to DynamoDB.
+    with pytest.raises((ParamValidationError, ClientError)):
         insert(dynamo)
-    with pytest.raises(ParamValidationError):
+    with pytest.raises((ParamValidationError, ClientError)):
         read(dynamo)
 
 

@@ -1,7 +1,7 @@
 """One event through the handler, in this process, and the most memory that it took.
 
-`python -m tests.fuzz.invocation SECONDS` reads the event from its standard input. The SDK's clients are real,
-but what they would send is answered at once.
+`python -m tests.fuzz.invocation SECONDS` reads the event from its standard input. The clients are real, but
+what they would send is answered at once.
 """
 
 from __future__ import annotations
@@ -13,33 +13,26 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Any, NoReturn
 
-import botocore.session
 from bench.proc_stats import peak_mb
-from botocore.awsrequest import AWSResponse
 
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import ORDERS
 from orderstream.domain.order import MAX_BYTES
 from orderstream.pipeline.archive_codec import compress, encode
-from orderstream.pipeline.concurrency import threads_for
+from orderstream.pipeline.concurrency import MOST_THREADS, threads_for
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import (
-    CONFIG,
-    S3Store,
-    Services,
-    dynamodb_client,
-    lifecycle,
-    make_archive,
-)
+from orderstream.pipeline.services import S3Store, Services, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
+from orderstream.sdk.connections import Response
+from orderstream.sdk.thin_client import DynamoClient, S3Client
 
 MEMORY_MB = 1024
 # What a process may have before it is stopped.
@@ -49,21 +42,22 @@ _SHARD = "shardId-000000000000"
 _STATEMENT = re.compile(rb'"Statement": ?"INSERT')
 
 
-class _Raw(BytesIO):
-    """The body of an answer, as botocore reads it."""
+class _AtOnce:
+    """Connections that send nothing."""
 
-    def stream(self, **_: Any) -> list[bytes]:
-        return [self.read()]
+    proxy = None
+
+    def __init__(self, answer: Callable[[str, Mapping[str, str], bytes], bytes]) -> None:
+        self._answer = answer
+
+    def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        found = self._answer(method, headers, body)
+        return Response(200, {"content-length": str(len(found))}, found)
 
 
-def _answer(request: Any, body: bytes) -> Any:
-    headers: Any = {"content-length": str(len(body))}
-    return AWSResponse(request.url, 200, headers, _Raw(body))
-
-
-def _s3(request: Any, **_: Any) -> Any:
+def _s3(method: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """Takes what is put; what is there already was made of an order as large as they are taken."""
-    return _answer(request, _ORIGINAL if request.method == "GET" else b"")
+    return _ORIGINAL if method == "GET" else b""
 
 
 def _original() -> bytes:
@@ -76,16 +70,15 @@ def _original() -> bytes:
 _ORIGINAL = _original()
 
 
-def _dynamodb(request: Any, **_: Any) -> Any:
+def _dynamodb(method: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """Orders called taken-N, and the one called same, are there with other content; all else is inserted."""
-    body: bytes = request.body
-    if request.headers["X-Amz-Target"].endswith(b"BatchGetItem"):
-        return _answer(request, _items(body))
+    if headers["x-amz-target"].endswith("BatchGetItem"):
+        return _items(body)
     answers = []
     for part in _STATEMENT.split(body)[1:]:
         is_taken = b'{"S":"taken-' in part[:600] or b'{"S": "taken-' in part[:600]
         answers.append({"Error": {"Code": "DuplicateItem", "Message": "!"}} if is_taken else {})
-    return _answer(request, json.dumps({"Responses": answers}).encode())
+    return json.dumps({"Responses": answers}).encode()
 
 
 def _items(body: bytes) -> bytes:
@@ -105,13 +98,19 @@ def _items(body: bytes) -> bytes:
     return json.dumps({"Responses": {table: items}}).encode()
 
 
+class _Dynamo(DynamoClient):
+    def _connect(self, url: str) -> Any:
+        return _AtOnce(_dynamodb)
+
+
+class _S3(S3Client):
+    def _connect(self, url: str) -> Any:
+        return _AtOnce(_s3)
+
+
 def _services() -> Services:
-    session: Any = botocore.session.Session()
-    session.set_credentials("key", "secret")
-    session.set_config_variable("region", "eu-west-1")
-    s3, dynamodb = session.create_client("s3", config=CONFIG), dynamodb_client(session)
-    s3.meta.events.register("before-send.s3", _s3)
-    dynamodb.meta.events.register("before-send.dynamodb", _dynamodb)
+    environ = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    s3, dynamodb = _S3(MOST_THREADS, environ), _Dynamo(MOST_THREADS, environ)
     settings = Settings("Orders", "bucket", "orderstream", memory_mb=MEMORY_MB)
     store = S3Store(s3, settings.bucket)
     table = OrderTable(dynamodb, "Orders", each=ThreadPoolExecutor(threads_for(MEMORY_MB)).map)

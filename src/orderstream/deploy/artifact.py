@@ -13,6 +13,7 @@ from uv import find_uv_bin
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.botocore_trim import trim
 from orderstream.deploy.bytecode import compile_all, compile_for
+from orderstream.deploy.endpoint_table import write_endpoint_table
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.files.folders import ensure_writable
 from orderstream.project.config import Project
@@ -128,6 +129,7 @@ def build(
         parts.append((project.root, (project.module,), top_level(project.root)))
     for sources, entries, ours in parts:
         _copy(sources, target, own_modules(sources, entries, ours).values())
+    write_endpoint_table(target)
     no_bytecode = ""
     if platform:
         no_bytecode = compile_for(LAMBDA_PYTHON, target)

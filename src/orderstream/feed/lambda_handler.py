@@ -18,10 +18,10 @@ from orderstream.feed.changes import Change, changes_in
 from orderstream.feed.cloud_event import cloud_event
 from orderstream.feed.publisher import Announcement, Publisher
 from orderstream.pipeline import telemetry
+from orderstream.pipeline.clients import dynamodb_client
 from orderstream.pipeline.concurrency import MOST_THREADS
 from orderstream.pipeline.dynamo import CallFailedError
 from orderstream.pipeline.event_table import EventTable
-from orderstream.pipeline.services import dynamodb_client
 from orderstream.pipeline.settings import required
 from orderstream.pipeline.table import OrderTable
 

@@ -1,1 +1,1 @@
-"""What all callers of the AWS SDK (botocore) share: retries, errors and a faster JSON codec."""
+"""What all callers of AWS share: retries, errors, a faster JSON codec, and a thin client for the function."""

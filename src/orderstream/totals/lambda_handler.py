@@ -13,7 +13,7 @@ import msgspec
 
 from orderstream.feed.changes import images_of
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.services import dynamodb_client
+from orderstream.pipeline.clients import dynamodb_client
 from orderstream.pipeline.settings import required
 from orderstream.totals.contribution import contribution
 from orderstream.totals.counter import ORDERS_AT_ONCE, Counted, TotalsTable, latest

@@ -19,8 +19,8 @@ import msgspec
 
 from orderstream.errors import CloudError
 from orderstream.pipeline import telemetry
+from orderstream.pipeline.clients import CONFIG, dynamodb_client
 from orderstream.pipeline.concurrency import threads_for
-from orderstream.pipeline.services import CONFIG, dynamodb_client
 from orderstream.pipeline.settings import positive_integer, required
 from orderstream.sdk.errors import translate_errors
 from orderstream.webhooks.announced_change import announced_change

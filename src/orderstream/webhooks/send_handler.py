@@ -16,7 +16,7 @@ from botocore.config import Config
 from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.services import CONFIG
+from orderstream.pipeline.clients import CONFIG
 from orderstream.pipeline.settings import positive_integer, required
 from orderstream.webhooks.address import addresses, parse_url
 from orderstream.webhooks.deliveries import Deliveries

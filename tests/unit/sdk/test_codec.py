@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from orderstream.pipeline.attributes import attribute_value
 from orderstream.sdk.codec import use_msgspec
+from tests.unit.sdk.server import Body
 
 VALUES = st.recursive(
     st.text() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=2),
@@ -32,14 +33,6 @@ RESPONSES = st.lists(
     | st.builds(lambda code, text: {"Error": {"Code": code, "Message": text}}, ERRORS, st.text()),
     max_size=25,
 )
-
-
-class Body:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def stream(self, **_: Any) -> list[bytes]:
-        return [self._data]
 
 
 class Client:

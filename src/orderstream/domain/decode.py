@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -13,10 +13,11 @@ from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.fields import InvalidValue, json_type
 from orderstream.domain.ids import fingerprint
 from orderstream.domain.item import computed_values
-from orderstream.domain.normalization import model_version, normalized
+from orderstream.domain.normalization import as_read, model_version
 from orderstream.domain.order import MAX_BYTES, Order, order_id_rule
 from orderstream.domain.order_event import FIELD as EVENT_FIELD
 from orderstream.domain.order_event import ReadEvent, read_event
+from orderstream.domain.reading import valid_reader
 from orderstream.domain.schema_version import schema_of, upcast
 from orderstream.domain.user_model import order_model
 from orderstream.domain.validation import ModelReader, ValidationErrors, Violation
@@ -104,7 +105,7 @@ def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
             content,
             data,
             # Most orders are sent in normalized form: then one fingerprint covers both.
-            f"{_reader(model)[1]}:{'' if found.values is document else fingerprint(found.values)}",
+            f"{_readers(model).version}:{'' if found.values is document else fingerprint(found.values)}",
             found.schema,
             found.computed,
         )
@@ -137,16 +138,30 @@ def _read(document: dict[str, Any], model: type[Order], errors: ValidationErrors
         if schema is None:
             return None
         current = upcast(document, schema, model)
-        order = _reader(model)[0].read(current, "$", errors)
+        order, is_as_sent = _order_in(current, model, errors)
         if order is None:
             return None
         order.check(errors)
         if errors.reasons:
             return None
         computed = computed_values(order, errors)
-        return None if errors.reasons else _Read(order, schema, normalized(order, current), computed)
+        if errors.reasons:
+            return None
+        return _Read(order, schema, current if is_as_sent else as_read(order, current), computed)
 
     return _by_model(read, errors)
+
+
+def _order_in(
+    current: dict[str, Any], model: type[Order], errors: ValidationErrors
+) -> tuple[Order | None, bool]:
+    """The order in a document, and whether its values are as they were sent."""
+    readers = _readers(model)
+    try:
+        return readers.valid(current)
+    except Exception:
+        # Read again for the reasons. What the model's own rules raise is raised again.
+        return readers.reasons.read(current, "$", errors), False
 
 
 def _by_model(read: Callable[[], R | None], errors: ValidationErrors) -> R | None:
@@ -161,10 +176,19 @@ def _by_model(read: Callable[[], R | None], errors: ValidationErrors) -> R | Non
     return None
 
 
+class _Readers(NamedTuple):
+    """How orders of a model are read if they are valid, and for reasons if not; and the model's version."""
+
+    valid: Callable[[Any], tuple[Order, bool]]
+    reasons: ModelReader[Order]
+    version: str
+
+
 @cache
-def _reader(model: type[Order]) -> tuple[ModelReader[Order], str]:
-    """What reads a model, and the model's version."""
-    return ModelReader(model), model_version(model)
+def _readers(model: type[Order]) -> _Readers:
+    # First the one that says what is wrong with a model.
+    reasons = ModelReader(model)
+    return _Readers(valid_reader(model), reasons, model_version(model))
 
 
 def _depth(document: Any) -> int:

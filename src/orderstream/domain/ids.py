@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -34,22 +35,33 @@ def fingerprint(document: dict[str, Any]) -> str:
     At every depth, numbers are compared by value (250 equals 250.00) and text exactly. The order of keys is
     ignored, as are null members and the order_id, which only selects the documents to compare.
     """
-    said = {
-        name: _canonical(value)
-        for name, value in document.items()
-        if value is not None and name != "order_id"
-    }
+    said = _object({name: value for name, value in document.items() if name != "order_id"})
     return hashlib.blake2b(_CANONICAL.encode(said), digest_size=16).hexdigest()
 
 
-def _canonical(value: Any) -> Any:
-    kind = type(value)
-    if kind is str:
-        return value
-    if kind is Decimal or (kind is int and not -_EXACT_INTEGERS < value < _EXACT_INTEGERS):
-        return canonical_number(Decimal(value))
-    if kind is dict:
-        return {name: _canonical(inner) for name, inner in value.items() if inner is not None}
-    if kind is list:
-        return [_canonical(inner) for inner in value]
-    return value
+def _object(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if (canonical := _BY_TYPE.get(type(value))) is None else canonical(value)
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def _array(values: list[Any]) -> list[Any]:
+    return [
+        value if (canonical := _BY_TYPE.get(type(value))) is None else canonical(value) for value in values
+    ]
+
+
+def _whole(number: int) -> Decimal | int:
+    return number if -_EXACT_INTEGERS < number < _EXACT_INTEGERS else canonical_number(Decimal(number))
+
+
+# A lookup by type, because it runs for each value of each order. Values of other types, most of them text,
+# are canonical.
+_BY_TYPE: dict[type, Callable[[Any], Any]] = {
+    Decimal: canonical_number,
+    int: _whole,
+    dict: _object,
+    list: _array,
+}

@@ -11,41 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-_JSON = msgspec.json.Encoder()
 _SCALARS = frozenset((bool, datetime, Decimal, int, str))
-
-
-def normalized(order: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with each field as the model read it; the same object if that changes nothing."""
-    return document if _is_plain(order, document) else as_read(order, document)
-
-
-def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
-    """Whether normalizing would not change the fingerprint."""
-    for name in read.__struct_fields__:
-        value, raw = getattr(read, name), sent.get(name)
-        kind = type(value)
-        # A field that was left out has its default, which was not sent.
-        if kind is str or value is None:
-            if value != raw and raw is not None:
-                return False
-        elif kind is Decimal or kind is int:
-            if type(raw) is str:
-                return False
-        elif raw is not None and not _is_as_sent(value, raw):
-            return False
-    return True
-
-
-def _is_as_sent(value: Any, raw: Any) -> bool:
-    if isinstance(value, tuple):
-        are_models = value and isinstance(value[0], msgspec.Struct)
-        return all(map(_is_plain if are_models else _is_as_sent, value, raw))
-    if isinstance(value, msgspec.Struct):
-        return _is_plain(value, raw)
-    if isinstance(value, datetime):
-        return bool(raw == _JSON.encode(value)[1:-1].decode())
-    return type(raw) is not str or isinstance(value, Enum) or bool(value == raw)
 
 
 def as_read(

@@ -160,16 +160,20 @@ def _list_of(element: Reader) -> Reader:
 
 def _field(field: FieldInfo, declared: Declared) -> tuple[str, bool, Any, Rule | None, Reader | None]:
     """A field's name, whether it is required, its default, and its rule or what reads inside it."""
-    default = None if field.default is msgspec.NODEFAULT else field.default
     try:
         inside = _inside(declared.hint)
-        rule = None if inside else _rule(declared.hint)
+        rule = None if inside else rule_for(declared.hint)
     except LookupError as error:
         raise TypeError(f"{field.name}: {error}") from None
     except TypeError as error:
         raise TypeError(f"{field.name}.{error}") from None
-    is_required = field.required and not declared.is_optional
-    return field.name, is_required, default, rule, inside and _valid(inside)
+    return field.name, *default_of(field, declared), rule, inside and _valid(inside)
+
+
+def default_of(field: FieldInfo, declared: Declared) -> tuple[bool, Any]:
+    """Whether a field is required, and its default."""
+    default = None if field.default is msgspec.NODEFAULT else field.default
+    return field.required and not declared.is_optional, default
 
 
 def _inside(hint: Any) -> Reader | None:
@@ -177,12 +181,12 @@ def _inside(hint: Any) -> Reader | None:
     plain = plain_type(hint)
     if get_origin(plain) is tuple:
         element = get_args(plain)[0]
-        return _list_of(_inside(element) or _by_rule(_rule(element)))
+        return _list_of(_inside(element) or _by_rule(rule_for(element)))
     is_model = isinstance(plain, type) and issubclass(plain, msgspec.Struct)
     return ModelReader(plain).read if is_model else None
 
 
-def _rule(hint: Any) -> Rule:
+def rule_for(hint: Any) -> Rule:
     """The rule of a type without others inside. Raises LookupError if it has none."""
     plain = plain_type(hint)
     if isinstance(plain, type) and issubclass(plain, Enum):

@@ -19,14 +19,28 @@ def _number(number: Decimal) -> str:
     return f"{number:f}" if -MAX_DIGITS <= number.adjusted() < MAX_DIGITS else str(number)
 
 
-# A lookup by type, because it runs for each value of each order.
+def _list(values: list[Any]) -> dict[str, Any]:
+    return {"L": [ENCODERS[type(value)](value) for value in values]}
+
+
+def _map(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "M": {
+            name: {"S": value} if type(value) is str else ENCODERS[type(value)](value)
+            for name, value in fields.items()
+        }
+    }
+
+
+# A lookup by type, because it runs for each value of each order. Most values are text, for which the callers
+# that render many do without the call.
 ENCODERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
     Decimal: lambda number: {"N": _number(number)},
     int: lambda number: {"N": str(number)},
     bool: lambda value: {"BOOL": value},
-    list: lambda values: {"L": [ENCODERS[type(value)](value) for value in values]},
-    dict: lambda fields: {"M": {name: ENCODERS[type(value)](value) for name, value in fields.items()}},
+    list: _list,
+    dict: _map,
 }
 
 

@@ -215,7 +215,9 @@ def inserts(table: str, items: Sequence[dict[str, Any]]) -> Render:
 
     def render(index: int) -> tuple[str, list[dict[str, Any]]]:
         item = items[index]
-        return _insert(table, tuple(item)), [ENCODERS[type(value)](value) for value in item.values()]
+        return _insert(table, tuple(item)), [
+            {"S": value} if type(value) is str else ENCODERS[type(value)](value) for value in item.values()
+        ]
 
     return render
 

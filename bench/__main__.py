@@ -51,6 +51,9 @@ def _publish(measured: Results, write: bool) -> None:
                 plot.draw(results, pages.PICTURE)
 
 
+# The options that are given before the command, where the command sees them before it measures.
+_given = {"write": False}
+
 app = typer.Typer(
     help=__doc__, add_completion=False, pretty_exceptions_enable=False, result_callback=_publish
 )
@@ -60,12 +63,14 @@ app = typer.Typer(
 def _options(
     write: Annotated[bool, typer.Option("--write", help="Put the results into docs/.")] = False,
 ) -> None:
-    pass
+    _given["write"] = write
 
 
 def _command(name: str) -> Callable[..., Results]:
     @functools.wraps(BENCHMARKS[name].measure)
     def run(**sizes: Any) -> Results:
+        if sizes.get("only") and _given["write"]:
+            raise typer.BadParameter("--write is for whole runs: the page has the figures of one")
         return {name: {"environment": environment()} | BENCHMARKS[name].measure(**sizes)}
 
     return run

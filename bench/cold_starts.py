@@ -9,16 +9,16 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.artifacts import LABELS, NAIVE, OURS, TEXTBOOK, Peer, megabytes
+from bench.artifacts import LABELS, NAIVE, OURS, Peer, megabytes, zipped_megabytes
 from bench.events import traffic
 from bench.harness import in_turns, progress, spread
 from bench.processes import running_stub, worker
-from bench.report import table
+from bench.report import Target, table
 
 
 def measure(rounds: int, peers: Sequence[Peer]) -> list[dict[str, Any]]:
     """Of each handler, with and without compiled modules: medians `ready_ms` and `first_ms`."""
-    kinds = [(peer, has_pyc) for has_pyc in (True, False) for peer in peers]
+    kinds = [(peer, has_pyc) for has_pyc in (True, False) for peer in peers if has_pyc or not peer.is_node]
     with running_stub() as stub, TemporaryDirectory() as folder:
         event = Path(folder) / "event.json"
         event.write_bytes(traffic(1, 60, seed=1).event)
@@ -42,24 +42,25 @@ def measure(rounds: int, peers: Sequence[Peer]) -> list[dict[str, Any]]:
             "first_ms": median(first for _, first in times),
             "spread": spread([ready for ready, _ in times]),
             "artifact_mb": megabytes(peer.artifact(has_pyc=has_pyc)),
+            "zipped_mb": zipped_megabytes(peer.artifact(has_pyc=has_pyc)),
         }
         for (peer, has_pyc), times in found.items()
     ]
 
 
-def ready_ms(starts: list[dict[str, Any]], *, has_pyc: bool) -> dict[str, float]:
-    """How long each handler takes to be ready, by its name."""
-    return {one["peer"]: one["ready_ms"] for one in starts if one["has_pyc"] == has_pyc}
+def start_ms(starts: list[dict[str, Any]], what: str = "ready_ms", *, has_pyc: bool) -> dict[str, float]:
+    """How long each handler takes to be ready, or to its first order (`first_ms`), by its name."""
+    return {one["peer"]: one[what] for one in starts if one["has_pyc"] == has_pyc}
 
 
 def report(starts: list[dict[str, Any]]) -> str:
     """The table."""
-    naive = {has_pyc: ready_ms(starts, has_pyc=has_pyc)[NAIVE.name] for has_pyc in (True, False)}
+    naive = {has_pyc: start_ms(starts, has_pyc=has_pyc)[NAIVE.name] for has_pyc in (True, False)}
     return table(
         "Cold start",
-        "| handler | .pyc | ready ms | ± | first order ms | artifact MB | ready, of (a) |",
+        "| handler | .pyc | ready ms | ± | first order ms | artifact MB | zipped MB | ready, of (a) |",
         "| {label} | {pyc} | {ready_ms:.0f} | {spread:.0%} | {first_ms:.0f} "
-        "| {artifact_mb:.1f} | {share:.2f} |",
+        "| {artifact_mb:.1f} | {zipped_mb:.1f} | {share:.2f} |",
         (
             one
             | {"label": LABELS[one["peer"]], "pyc": "yes" if one["has_pyc"] else "no"}
@@ -69,12 +70,15 @@ def report(starts: list[dict[str, Any]]) -> str:
     )
 
 
-def targets(starts: list[dict[str, Any]]) -> Iterator[tuple[str, float, str, float, str]]:
+def targets(starts: list[dict[str, Any]]) -> Iterator[Target]:
     """See `report.targets`."""
-    for kind, has_pyc in (("with", True), ("without", False)):
-        ready = ready_ms(starts, has_pyc=has_pyc)
-        for peer, label, bound in ((NAIVE, "(a)", 1.0), (TEXTBOOK, "(b)", 0.55)):
-            share = ready[OURS.name] / ready[peer.name]
-            yield f"cold start, ours / {label}, {kind} .pyc", share, "≤", bound, "{:.2f}"
-    size = max(one["artifact_mb"] for one in starts if one["peer"] == OURS.name)
-    yield "artifact, unzipped", size, "≤", 20, "{:.1f} MB"
+    for kind, has_pyc, bound in (("with", True, 0.35), ("without", False, 1.0)):
+        ready = start_ms(starts, has_pyc=has_pyc)
+        share = ready[OURS.name] / ready[NAIVE.name]
+        yield f"cold start, ours / (a), {kind} .pyc", share, "≤", bound, "{:.2f}"
+    first = start_ms(starts, "first_ms", has_pyc=True)
+    share = first[OURS.name] / first[NAIVE.name]
+    yield "first order after a cold start, ours / (a)", share, "≤", 0.45, "{:.2f}"
+    (ours,) = (one for one in starts if one["peer"] == OURS.name and one["has_pyc"])
+    yield "artifact, unzipped", ours["artifact_mb"], "≤", 20, "{:.1f} MB"
+    yield "artifact, zipped", ours["zipped_mb"], "≤", 4, "{:.1f} MB"

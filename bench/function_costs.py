@@ -3,7 +3,7 @@
 All figures are µs an order, medians of rounds, of the same batch on one processor.
 """
 
-import http.client
+import hashlib
 import json
 import os
 import time
@@ -15,10 +15,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 import msgspec
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.config import Config
-from botocore.credentials import Credentials
+from botocore.awsrequest import AWSResponse
 
 from bench.events import traffic
 from bench.worker import Context
@@ -26,11 +23,14 @@ from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.pipeline import archive_codec, clients, services
 from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.concurrency import MOST_THREADS
 from orderstream.pipeline.items import order_item
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.records import from_event
 from orderstream.pipeline.table import OrderTable
-from orderstream.sdk.codec import use_msgspec
+from orderstream.sdk.connections import Connections
+from orderstream.sdk.sigv4 import Signer
+from orderstream.sdk.thin_client import DynamoClient, current_credentials
 
 T = TypeVar("T")
 
@@ -56,9 +56,10 @@ class Memory:
 
 
 def breakdown(size: int, rounds: int) -> dict[str, float]:
-    """Processor time by part. `call` is the SDK's, with signature and HTTP, of a body that is ready.
+    """Processor time by part. `call` is one with signature and HTTP, of a body that is ready.
 
-    `call_over_http_client` is the same with Python's own HTTP client in place of the SDK's.
+    `call_of_botocore` is the same by the SDK's client, without validation and with msgspec, and
+    `botocore_without_session` by that client on the function's own connections.
     """
     event = json.loads(traffic(ORDERS, size, seed=1).event)
     parts: dict[str, float] = {}
@@ -87,31 +88,39 @@ def breakdown(size: int, rounds: int) -> dict[str, float]:
         return table.bodies
 
     bodies = part("render", render)
-    credentials = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-    signer = SigV4Auth(credentials, "dynamodb", os.environ["AWS_REGION"])
-    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    signer = Signer("dynamodb", os.environ["AWS_REGION"])
+    credentials = current_credentials(os.environ)
+    signed = {"host": "dynamodb", "x-amz-date": "20261130T000000Z", "x-amz-target": "BatchExecuteStatement"}
 
     def sign() -> None:
         for body in bodies:
-            signer.add_auth(AWSRequest(method="POST", url=endpoint, data=body))
+            signer.authorization(credentials, "POST", "/", signed, hashlib.sha256(body).hexdigest())
 
     part("sign", sign)
+    dynamo = DynamoClient(1)
+    target = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "D.BatchExecuteStatement"}
+
+    def call() -> None:
+        for body in bodies:
+            dynamo.call("BatchExecuteStatement", dynamo.endpoint.url, "POST", "/", dict(target), body)
+
+    part("call", call)
     client = clients.dynamodb_client(botocore.session.get_session())
     ready = iter(bodies)
     client.meta.events.register_last(
         "before-call.dynamodb.BatchExecuteStatement", lambda params, **_: params.update(body=next(ready))
     )
 
-    def call() -> None:
+    def call_of_botocore() -> None:
         nonlocal ready
         ready = iter(bodies)
         for _ in bodies:
             client.batch_execute_statement()
 
-    part("call", call)
-    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
-    client.meta.events.register("before-send.dynamodb.BatchExecuteStatement", partial(_send, connection))
-    part("call_over_http_client", call)
+    part("call_of_botocore", call_of_botocore)
+    connections = Connections(dynamo.endpoint.url, os.environ, most=1, connect_seconds=2, read_seconds=5)
+    client.meta.events.register("before-send.dynamodb.BatchExecuteStatement", partial(_send, connections))
+    part("botocore_without_session", call_of_botocore)
     return parts
 
 
@@ -125,32 +134,35 @@ class _Body:
         return [self._content]
 
 
-def _send(connection: http.client.HTTPConnection, request: Any, **_: Any) -> Any:
-    """Send a request of botocore without its HTTP client, on a connection that stays open."""
-    connection.request(request.method, "/", request.body, dict(request.headers.items()))
-    answer = connection.getresponse()
-    headers: Any = answer.headers
-    return AWSResponse(request.url, answer.status, headers, _Body(answer.read()))
+def _send(connections: Connections, request: Any, **_: Any) -> Any:
+    """Send a request of botocore on the function's own connections."""
+    # They say the length themselves.
+    given = request.headers.items()
+    headers = {
+        name: value.decode() if isinstance(value, bytes) else value
+        for name, value in given
+        if name.lower() != "content-length"
+    }
+    headers.setdefault("host", urlsplit(request.url).netloc)
+    answer = connections.request(request.method, "/", headers, request.body)
+    found: Any = answer.headers
+    return AWSResponse(request.url, answer.status, found, _Body(answer.body))
 
 
 def processor_choices(size: int, rounds: int) -> list[dict[str, Any]]:
-    """Processor time without and with each choice; each of the first three builds on the one before it."""
-    own_agent = {"user_agent": None}
-    checked = _client(is_light=False, parameter_validation=True, **own_agent)
-    unchecked, named = _client(is_light=False, **own_agent), _client(is_light=False)
+    """Processor time without and with each choice."""
     run = partial(_handle, size, time.process_time)
     choice = partial(_choice, rounds, "cpu")
+    sdk = clients.dynamodb_client(botocore.session.get_session())
     return [
-        choice("parameters not validated by the SDK", partial(run, checked), partial(run, unchecked)),
-        choice("a user agent that is ready", partial(run, unchecked), partial(run, named)),
-        choice("rendered and read by msgspec", partial(run, named), run),
+        choice("the thin client instead of the SDK's", partial(run, sdk), run),
         choice("gzip at level 1 instead of 6", partial(run, level=6), partial(run, level=1)),
     ]
 
 
 def waiting_choices(size: int, rounds: int) -> list[dict[str, Any]]:
     """Wall without and with calls in threads; the stub must take 5 ms for a call of the table."""
-    run = partial(_handle, size, time.perf_counter, _client(is_light=True))
+    run = partial(_handle, size, time.perf_counter, DynamoClient(MOST_THREADS))
     return [_choice(rounds, "wall", "calls in threads, 5 ms each", partial(run, each=map), run)]
 
 
@@ -180,11 +192,3 @@ def _handle(
     archive_codec.COMPRESS_LEVEL = usual
     assert answer == {"batchItemFailures": []}
     return spent / ORDERS * 1e6
-
-
-def _client(*, is_light: bool, **options: Any) -> Any:
-    config = clients.CONFIG.merge(Config(**options))
-    client = botocore.session.get_session().create_client("dynamodb", config=config)
-    if is_light:
-        use_msgspec(client)
-    return client

@@ -112,11 +112,15 @@ def worker(module: str, port: int, *folders: Path) -> Iterator[Callable[..., Any
     """A module in a process of its own with the libraries of `folders` alone (see `bench/worker.py`).
 
     The function calls one of the module, by its name; "handle" measures the handler with the event of a file.
-    It raises OrderstreamError when the process has ended.
+    A module for Node has its libraries in the folder. It raises OrderstreamError when the process has ended.
     """
     script = str(Path(__file__).with_name("worker.py"))
+    command = [_PYTHON, "-S", "-E", "-B", script, str(processors()[0]), module, *map(str, folders)]
+    if module.endswith(".mjs"):
+        command = ["node", str(folders[0] / "worker.mjs"), f"./{module}"]
+        command = ["taskset", "--cpu-list", str(processors()[0]), *command]
     process = subprocess.Popen(
-        [_PYTHON, "-S", "-E", "-B", script, str(processors()[0]), module, *map(str, folders)],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -9,6 +9,8 @@ from typing import Any
 
 # Of all benchmarks, by their names.
 Results = dict[str, dict[str, Any]]
+# Name, measured figure, sign (≥ or ≤) and bound, and the form of both figures.
+Target = tuple[str, float, str, float, str]
 
 
 def table(title: str, heading: str, template: str, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -21,8 +23,8 @@ def table(title: str, heading: str, template: str, rows: Iterable[Mapping[str, A
     return "\n".join(lines if title else lines[2:])
 
 
-def targets(rows: Iterable[tuple[str, float, str, float, str]]) -> str:
-    """A table of targets: name, measured figure, sign (≥ or ≤) and bound, and the form of both figures."""
+def targets(rows: Iterable[Target]) -> str:
+    """A table of targets."""
     cells = []
     for name, measured, sign, bound, form in rows:
         is_met = measured >= bound if sign == "≥" else measured <= bound

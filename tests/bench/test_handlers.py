@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bench.artifacts import NAIVE, OURS, TEXTBOOK
+from bench.artifacts import NAIVE, NODE, OURS, here
 from bench.events import FIRST_NUMBER, MAX_EVENT_BYTES, SIZES, traffic
 from bench.processes import Stub
 from bench.request_checks import BUCKET, TABLE
@@ -85,11 +85,18 @@ def test_handlers_and_cold_starts_are_measured_and_compared_with_the_targets() -
     slow = [one for one in figures if one["setting"]["table_ms"] and one["peer"] == "naive"]
     assert all(one["wall_us"] >= 25_000 for one in slow), "the stub takes the time that it was told"
     assert results["breakdown"][0].keys() >= {"decode", "archive", "render", "sign", "call"}
-    assert len(results["choices"]) == 5 * len(SIZES)
+    assert len(results["choices"]) == 3 * len(SIZES)
     assert all(one["before"] > 0 and one["after"] > 0 for one in results["choices"])
     starts = cold_starts.measure(rounds=1, peers=(NAIVE, OURS))
     assert len(starts) == 4
     assert all(0 < one["ready_ms"] < one["first_ms"] for one in starts)
-    missing = [one | {"peer": TEXTBOOK.name} for one in starts]
-    text = "\n".join(handlers.report(results | {"starts": starts + missing}))
+    text = "\n".join(handlers.report(results | {"starts": starts}))
     assert "| requests for 1,000 orders, 60 B | 100 | ≤ 45 | missed |" in text
+    only = "\n".join(handlers.report({"starts": starts, "skipped": [NODE.label]}))
+    assert "Cold start" in only and "requests for" not in only and "CPU" not in only
+    assert f"**Not measured: {NODE.label}.**" in only
+
+
+def test_the_peer_on_node_stores_and_archives_every_order_where_there_is_node() -> None:
+    found = handlers.compare(rounds=1, batches=[20], peers=here((NODE,)))["figures"]
+    assert {one["requests_per_1000"] for one in found} <= {2000}

@@ -53,11 +53,11 @@ def build_all(
             folder.mkdir(parents=True)
             (folder / "README").write_text(f"Not built, and not deployed: {parameter} is none.\n")
     for artifact in (PROCESS, MAINTENANCE, API):
-        _zip(work_dir / artifact.code_uri)
+        zip_folder(work_dir / artifact.code_uri)
     return tuple(built)
 
 
-def _zip(folder: Path) -> None:
+def zip_folder(folder: Path) -> None:
     """Zip a folder next to it; the same files make the same bytes."""
     with zipfile.ZipFile(f"{folder}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):

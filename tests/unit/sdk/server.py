@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,9 +31,10 @@ class Received(NamedTuple):
 class Server:
     """Answers with `answers` in turn, the last one for ever; b"" closes the connection instead."""
 
-    def __init__(self, listener: socket.socket, answers: Sequence[bytes]) -> None:
+    def __init__(self, listener: socket.socket, answers: Sequence[bytes], tls: ssl.SSLContext | None) -> None:
         self.port: int = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
+        self._tls = tls
         self.received: list[Received] = []
         self.connections = 0
         self._listener = listener
@@ -45,6 +47,12 @@ class Server:
             except OSError:
                 return
             self.connections += 1
+            if self._tls:
+                try:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                except OSError:
+                    # The client does not trust the certificate.
+                    continue
             with connection, connection.makefile("rb") as stream:
                 while line := stream.readline().decode().strip():
                     self.received.append(_received(line, iter(stream.readline, b"\r\n"), stream))
@@ -73,10 +81,10 @@ def answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes
 
 
 @contextmanager
-def serving(*answers: bytes) -> Iterator[Server]:
+def serving(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(listener, answers)
+        server = Server(listener, answers, tls)
         threading.Thread(target=server.run, daemon=True).start()
         yield server
         listener.shutdown(socket.SHUT_RDWR)

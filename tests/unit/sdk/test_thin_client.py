@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,12 @@ from botocore.exceptions import (
     FlexibleChecksumError,
     NoRegionError,
     ProxyConnectionError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from orderstream.deploy.endpoint_table import endpoint_table, write_endpoint_table
 from orderstream.sdk.endpoints import regions
@@ -196,6 +202,48 @@ def test_https_goes_through_a_tunnel_and_a_refused_one_is_a_proxy_error() -> Non
             CALLS["query"](DynamoClient(1, environ, lambda _: None), None)
         assert proxy.received[0].line.startswith("CONNECT dynamodb.eu-west-1.amazonaws.com:443 ")
     assert "pass" not in str(raised.value)
+
+
+def certificate_for(host: str, folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate that it signed itself; the file is `folder`/cert.pem."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    (folder / "both.pem").write_bytes(secret + made.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    return context
+
+
+def test_a_server_with_a_certificate_of_the_bundle_is_trusted(tmp_path: Path) -> None:
+    with serving(answer(b'{"Items": []}'), tls=certificate_for("localhost", tmp_path)) as server:
+        clients = thin(server, AWS_CA_BUNDLE=str(tmp_path / "cert.pem"))
+        assert CALLS["query"](*clients) == CALLS["query"](*clients) == {"Items": []}
+        assert server.connections == 1
+
+
+def test_a_server_with_another_certificate_or_name_is_not_trusted(tmp_path: Path) -> None:
+    with serving(answer(), tls=certificate_for("localhost", tmp_path)) as server:
+        with pytest.raises(SSLError):
+            CALLS["query"](*thin(server))
+    with serving(answer(), tls=certificate_for("elsewhere", tmp_path)) as server:
+        with pytest.raises(SSLError):
+            CALLS["query"](*thin(server, AWS_CA_BUNDLE=str(tmp_path / "cert.pem")))
+        assert server.received == []
 
 
 def test_the_trace_of_the_invocation_is_passed_on() -> None:

@@ -164,7 +164,7 @@ def _archive(archive: ArchiveSizing, given: PlanInput, month: int) -> list[LineI
     """A month's objects, and the storage of all so far: large ones are in Glacier once they are old."""
     price, days = given.figures.s3_prices, given.options.glacier_days
     is_compact = given.options.maintenance == "compact"
-    gigabytes = (archive.compacted_gb if is_compact else archive.gb) + archive.index_gb
+    gigabytes = archive.compacted_gb if is_compact else archive.gb
     objects = Decimal(archive.compacted_objects) if is_compact else archive.objects
     if not days or gigabytes / objects * GB < price.least_bytes_to_move:
         return _s3(archive.objects, gigabytes * month, given)

@@ -71,8 +71,6 @@ class DynamoLimits:
     growth: int = 2
     partition_writes: int = 1_000
     table_writes: int = 40_000
-    # How long expired items may stay: "within a few days".
-    expiry_lag_days: int = 2
 
 
 @dataclass(frozen=True)
@@ -165,8 +163,6 @@ class ByteFigures:
     # The same as Parquet.
     compacted_line: int = 23
     compacted_per_byte: Decimal = Decimal("0.211")
-    # A record in the archive's index, which finds orders that left the table: assumed.
-    archive_index_entry: int = 30
     # The log lines about a batch with orders in one currency, and the three that Lambda adds (assumed).
     log: int = 1850
     log_of_lambda: int = 400

@@ -191,9 +191,6 @@ def _of_stores(of: CapacityPlan) -> Iterator[Row]:
         yield "table, warm", "not needed", why
     if table.capacity:
         yield "table, capacity", *provisioned(table.capacity)
-    if of.options.table_days:
-        why = "after their last change; older ones are read from the archive"
-        yield "orders in the table", f"{of.options.table_days:,} days", why
     if feed := of.sizing.feed:
         yield (
             "change feed",

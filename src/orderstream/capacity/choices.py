@@ -16,8 +16,7 @@ from orderstream.capacity.stream import aggregated_dollars
 from orderstream.capacity.stream_mode import cheaper
 from orderstream.capacity.table_bill import reserved_capacity
 
-# What is younger is read most: in the table, and in the archive.
-TABLE_DAYS = 14
+# Younger objects are read most.
 GLACIER_DAYS = 30
 # Waits for which the price is shown, in seconds.
 _WAITS = (10, 30, 60, 120, 300)
@@ -85,22 +84,16 @@ def bills(of: Sizing, given: PlanInput) -> tuple[MonthlyBill, ...]:
 
 
 def cheapest(given: PlanInput) -> Cheapest:
-    """The cheapest combination. It keeps the options that are promises: the index, the days in the table, the
-    wait.
-
-    Orders that stay in the table for ever may leave it after two weeks, because they stay readable.
-    """
-    days = given.options.table_days or TABLE_DAYS
+    """The cheapest combination. It keeps the options that are promises: the index, the wait."""
     # Reads of colder objects cost more, and what maintenance replaces there is paid for 90 days.
     glacier = given.options.glacier_days or GLACIER_DAYS
     alternatives = [
         (given.options.table_billing, "provisioned", "on-demand"),
-        (given.options.table_days, days),
         (given.options.index_projection, "keys" if given.options.has_index else "all"),
         (given.options.table_class, "infrequent-access", "standard"),
         (given.options.glacier_days, glacier),
     ]
-    names = ("table_billing", "table_days", "index_projection", "table_class", "glacier_days")
+    names = ("table_billing", "index_projection", "table_class", "glacier_days")
     mode = given.options.mode or cheaper(given)
     base = replace(given, options=replace(given.options, mode=mode))
 
@@ -123,15 +116,13 @@ def cheapest(given: PlanInput) -> Cheapest:
 def _with(given: PlanInput, **settings: Any) -> PlanInput:
     """The input with these settings, and the maintenance of the archive that they need."""
     options = given.options
-    needs_it = settings.get("table_days", options.table_days) or settings.get(
-        "glacier_days", options.glacier_days
-    )
+    needs_it = settings.get("glacier_days", options.glacier_days)
     maintenance = "compact" if needs_it else options.maintenance
     return replace(given, options=replace(options, maintenance=maintenance, **settings))
 
 
 def _horizon(given: PlanInput) -> Decimal:
-    """The sum of first and last month: what changes in between changes evenly, or ends early."""
+    """The sum of first and last month: what changes in between changes evenly."""
     of = compute_sizing(_mode(given), given)
     return of.bill.total + bill_in(given.options.months, of, given).total
 
@@ -148,10 +139,9 @@ def _choices(chosen: PlanInput, of: Sizing) -> tuple[Choice, ...]:
     wait = "orders wait while a peak is scaled for"
     if scaling:
         wait = f"orders wait up to {scaling.wait_seconds:.0f} s at a sudden peak"
-    days, glacier = options.table_days or TABLE_DAYS, options.glacier_days or GLACIER_DAYS
+    glacier = options.glacier_days or GLACIER_DAYS
     lines: list[tuple[str, str, str | int, str | int, str]] = [
         ("TableBilling", "table_billing", "provisioned", "on-demand", wait),
-        ("TableDays", "table_days", days, 0, "older orders are read from the archive"),
         ("IndexProjection", "index_projection", "keys", "all", "lists read each order by its key"),
         ("TableClass", "table_class", "infrequent-access", "standard", "cannot be reserved"),
         ("GlacierDays", "glacier_days", glacier, 0, "reads of older objects cost $0.03 a GB"),

@@ -20,6 +20,7 @@ Maintenance = Literal["none", "seal", "compact"]
 TableBilling = Literal["on-demand", "provisioned"]
 TableClass = Literal["standard", "infrequent-access"]
 Projection = Literal["all", "keys"]
+Monitoring = Literal["full", "essential"]
 
 # No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
@@ -74,13 +75,13 @@ class Options:
     `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
     `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
+    `monitoring` whether there are all alarms and a dashboard;
     `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too, to so
-    many `webhooks`; `totals` whether sums are kept; `table_days` the days that orders stay in the table (0:
-    for ever), which is billed by `table_billing` and `table_class`; `index_projection` what the index by
-    customer stores; `glacier_days` the age at which large archive objects move to Glacier Instant Retrieval
-    (0: never). `longest_wait_seconds` is how long orders may wait for a provisioned table at a sudden peak,
-    `headroom` the share of capacity on top of the peak, `months` the horizon. Raises InputError for
-    impossible values.
+    many `webhooks`; `totals` whether sums are kept; `table_billing` and `table_class` how the tables are
+    billed; `index_projection` what the index by customer stores; `glacier_days` the age at which large
+    archive objects move to Glacier Instant Retrieval (0: never). `longest_wait_seconds` is how long orders
+    may wait for a provisioned table at a sudden peak, `headroom` the share of capacity on top of the peak,
+    `months` the horizon. Raises InputError for impossible values.
     """
 
     mode: Mode | None = None
@@ -91,6 +92,7 @@ class Options:
     fan_out: bool = False
     maintenance: Maintenance = "none"
     shard_metrics: bool = True
+    monitoring: Monitoring = "full"
     feed: bool = False
     event_bus: bool = False
     webhooks: int = 0
@@ -98,7 +100,6 @@ class Options:
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)
     table_billing: TableBilling = "on-demand"
-    table_days: int = 0
     table_class: TableClass = "standard"
     index_projection: Projection = "all"
     glacier_days: int = 0
@@ -111,7 +112,6 @@ class Options:
             ("a batch window", self.window_seconds, WINDOW_SECONDS),
             ("a number of consumers", self.consumers, CONSUMERS),
             ("a number of months", self.months, range(1, 1200 + 1)),
-            ("a number of days in the table", self.table_days, range(3650 + 1)),
             ("a number of days until Glacier", self.glacier_days, range(9999 + 1)),
             ("a number of webhooks", self.webhooks, range(100 + 1)),
             ("a wait in seconds", self.longest_wait_seconds, range(3600 + 1)),
@@ -123,9 +123,6 @@ class Options:
         _require(0 <= outage <= longest, f"an outage of {outage:f} hours", f"0 to {longest:,}")
         _require(self.feed or not self.event_bus, "an event bus without the change feed", "add --feed")
         _require(self.feed or not self.webhooks, "webhooks without the change feed", "add --feed")
-        is_found = self.maintenance == "compact" or not self.table_days
-        what = "orders that leave the table, without the archive's index,"
-        _require(is_found, what, "add --maintenance compact, which writes it")
         _require(0 <= self.headroom <= 10, f"a headroom of {self.headroom:%}", "0% to 1,000%")
 
 

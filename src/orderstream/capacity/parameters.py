@@ -53,8 +53,6 @@ def _of_tables(of: Sizing, choices: Options) -> dict[str, str]:
         }
         if of.table.updates_per_order:
             values["EventWriteMinimum"] = str(capacity.event_write_minimum)
-    if choices.table_days:
-        values["TableDays"] = str(choices.table_days)
     if choices.table_class != "standard":
         values["TableClass"] = choices.table_class
     if choices.index_projection != "all":

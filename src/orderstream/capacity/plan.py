@@ -117,12 +117,11 @@ def plan(given: PlanInput) -> CapacityPlan:
 
 
 def _baseline(of: Sizing, given: PlanInput) -> Bill:
-    """The tutorial's table is on demand, and keeps what it has."""
+    """The tutorial's table is on demand, and of the standard class."""
     usual = Options()
     options = replace(
         given.options,
         table_billing=usual.table_billing,
-        table_days=usual.table_days,
         table_class=usual.table_class,
         index_projection=usual.index_projection,
     )

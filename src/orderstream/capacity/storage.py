@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from orderstream.capacity.demand import Layout, PlanInput
 from orderstream.capacity.function import FunctionSizing, ceiling
-from orderstream.capacity.prices import DAYS_A_MONTH, GB, HOURS_A_MONTH, KB
+from orderstream.capacity.prices import GB, HOURS_A_MONTH, KB
 from orderstream.capacity.table_capacity import TableCapacity, table_capacity
 
 # A read unit, with strong consistency.
@@ -53,9 +53,9 @@ class TableSizing:
 class ArchiveSizing:
     """The archive of a plan: a month's objects, their GB, and the same as one Parquet file per hour.
 
-    `index_gb` is its index of orders that left the table. A maintenance run processes an hour's objects. It
-    takes `maintenance_seconds` on average and `maintenance_seconds_at_peak`, and reads `maintenance_reads`
-    objects a month. `old_gb` is the size of the replaced objects stored at any time.
+    A maintenance run processes an hour's objects. It takes `maintenance_seconds` on average and
+    `maintenance_seconds_at_peak`, and reads `maintenance_reads` objects a month. `old_gb` is the size of the
+    replaced objects stored at any time.
     """
 
     layout: Layout
@@ -64,7 +64,6 @@ class ArchiveSizing:
     gb: Decimal
     compacted_objects: int
     compacted_gb: Decimal
-    index_gb: Decimal
     maintenance_seconds: Decimal
     maintenance_seconds_at_peak: Decimal
     maintenance_reads: Decimal
@@ -140,14 +139,6 @@ def _index(units: int, updates: Decimal, size: int, given: PlanInput) -> tuple[i
     return units, updates, size
 
 
-def months_in_table(month: int, given: PlanInput) -> Decimal:
-    """How many months of orders the table has at the end of a month; DynamoDB deletes some days late."""
-    days = given.options.table_days
-    if not days:
-        return Decimal(month)
-    return min(Decimal(month), (days + given.figures.dynamodb_limits.expiry_lag_days) / DAYS_A_MONTH)
-
-
 def archive(of: FunctionSizing, given: PlanInput) -> ArchiveSizing:
     """The archive for a demand. (A batch across an hour boundary makes two objects: not counted.)"""
     one, demand, options = given.figures.bytes, given.demand, given.options
@@ -171,7 +162,6 @@ def archive(of: FunctionSizing, given: PlanInput) -> ArchiveSizing:
         gb=whole / GB,
         compacted_objects=HOURS_A_MONTH,
         compacted_gb=given.orders_a_month * compacted / GB,
-        index_gb=given.orders_a_month * one.archive_index_entry / GB if options.table_days else Decimal(0),
         maintenance_seconds=_maintenance_seconds(objects / HOURS_A_MONTH, records, given),
         maintenance_seconds_at_peak=_maintenance_seconds(objects_at_peak * 3600, records_at_peak, given),
         maintenance_reads=objects * {"none": 0, "seal": 1, "compact": 2}[options.maintenance],

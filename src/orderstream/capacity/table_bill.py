@@ -1,4 +1,4 @@
-"""Price the tables: on demand or provisioned, by class, and for as long as orders stay in them."""
+"""Price the tables: on demand or provisioned, and by class."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from decimal import Decimal
 from orderstream.capacity.demand import PlanInput
 from orderstream.capacity.line_items import LineItem
 from orderstream.capacity.prices import HOURS_A_MONTH
-from orderstream.capacity.storage import TableSizing, months_in_table
+from orderstream.capacity.storage import TableSizing
 
 _MONTHS_A_YEAR = 12
 
 
 def table_items(table: TableSizing, given: PlanInput, month: int = 1) -> list[LineItem]:
     """The lines of the tables in a month; the first is 1."""
-    price, months = given.figures.dynamodb_prices, months_in_table(month, given)
+    price = given.figures.dynamodb_prices
     is_infrequent = given.options.table_class == "infrequent-access"
     a_gigabyte = price.infrequent_gb_month if is_infrequent else price.stored_gb_month
     return [
         *_throughput(table, given, price.infrequent_throughput if is_infrequent else Decimal(1)),
-        LineItem("DynamoDB", "storage", table.stored_gb * months * a_gigabyte),
-        LineItem("DynamoDB", "point-in-time recovery", table.recovery_gb * months * price.recovery_gb_month),
+        LineItem("DynamoDB", "storage", table.stored_gb * month * a_gigabyte),
+        LineItem("DynamoDB", "point-in-time recovery", table.recovery_gb * month * price.recovery_gb_month),
     ]
 
 

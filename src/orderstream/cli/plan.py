@@ -80,9 +80,6 @@ def plan(
     table_billing: Annotated[
         TableBilling, typer.Option(help="How the tables are billed: by request, or by capacity.")
     ] = "on-demand",
-    table_days: Annotated[
-        int, typer.Option(help="Days that orders stay in the table after their last change. 0: for ever.")
-    ] = 0,
     table_class: Annotated[TableClass, typer.Option(help="Class of the tables.")] = "standard",
     index_projection: Annotated[
         Projection, typer.Option(help="What the index stores: orders, or their keys.")
@@ -152,7 +149,6 @@ def plan(
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
         headroom=Decimal(headroom) / 100,
         table_billing=table_billing,
-        table_days=table_days,
         table_class=table_class,
         index_projection=index_projection,
         glacier_days=glacier_days,

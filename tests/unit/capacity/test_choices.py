@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from orderstream.capacity.choices import Cheapest, bills, cheapest
-from orderstream.capacity.demand import PlanInput
+from orderstream.capacity.demand import Options, PlanInput
 from orderstream.capacity.idle import IDLE_RATE, idle_cost
+from orderstream.capacity.parameter_sets import SETS
 from orderstream.capacity.parameters import parameters
 from orderstream.capacity.prices import HOURS_A_MONTH
 from orderstream.capacity.sizing import bill_in, compute_sizing
-from orderstream.capacity.storage import months_in_table
-from orderstream.errors import InputError
 from tests.unit.capacity.examples import plan_input, sizing
 
 EXAMPLE = plan_input(1000, 3, 600)
@@ -35,23 +34,23 @@ def found() -> Cheapest:
     return cheapest(EXAMPLE)
 
 
-def test_the_example_of_the_issue_reaches_its_goal(found: Cheapest) -> None:
+def test_the_cheapest_costs_less_than_half_after_three_years(found: Cheapest) -> None:
     first, year, last = (one.bill.total for one in found.bills)
     assert [one.month for one in found.bills] == [1, 12, 36]
-    assert first <= 2700
-    assert first <= year <= last <= first * Decimal("1.1")
-    assert bills(compute_sizing("shards", EXAMPLE), EXAMPLE)[-1].bill.total > 45_000
+    plain = bills(compute_sizing("shards", EXAMPLE), EXAMPLE)
+    assert first <= 3000 < 4700 < plain[0].bill.total
+    # The tables still grow.
+    assert first <= year <= last <= plain[-1].bill.total / 2
 
 
 def test_no_other_combination_is_cheaper(found: Cheapest) -> None:
     chosen = sum(one.bill.total for one in found.bills if one.month != 12)
     for settings in (
         {"table_billing": "on-demand"},
-        {"table_days": 0},
         {"index_projection": "all"},
-        {"table_class": "infrequent-access"},
+        {"table_class": "standard"},
         {"glacier_days": 0},
-        {"table_billing": "on-demand", "table_class": "infrequent-access"},
+        {"table_billing": "on-demand", "table_class": "standard"},
     ):
         other = replace(EXAMPLE, options=replace(found.options, **settings))
         of = compute_sizing("shards", other)
@@ -60,16 +59,16 @@ def test_no_other_combination_is_cheaper(found: Cheapest) -> None:
 
 def test_a_setting_saves_what_the_bill_without_it_is_higher(found: Cheapest) -> None:
     by_name = {one.parameter: one for one in found.choices}
-    assert [one for one, choice in by_name.items() if not choice.is_chosen] == ["TableClass"]
-    assert by_name["TableClass"].saves < 0
-    without = replace(EXAMPLE, options=replace(found.options, table_days=0))
+    # Dearer writes are paid back by the storage of later months.
+    assert by_name["TableClass"].is_chosen and by_name["TableClass"].saves < 0
+    without = replace(EXAMPLE, options=replace(found.options, table_class="standard"))
     more = bill_in(36, compute_sizing("shards", without), without).total - found.bills[-1].bill.total
-    assert by_name["TableDays"].saves_last == more > 30_000
+    assert by_name["TableClass"].saves_last == more > 10_000
 
 
 def test_promises_are_kept() -> None:
-    found = cheapest(options(table_days=90, maintenance="compact", longest_wait_seconds=10))
-    assert found.options.table_days == 90 and found.options.has_index
+    found = cheapest(options(maintenance="compact", longest_wait_seconds=10))
+    assert found.options.has_index
     assert found.sizing.table.capacity and found.sizing.table.capacity.scaling.wait_seconds <= 10
     assert found.options.maintenance == "compact"
     without = cheapest(options(has_index=False))
@@ -109,15 +108,9 @@ def test_events_need_capacity_of_their_own() -> None:
     assert everything.events_billed_per_order - of.table.events_billed_per_order == 4
 
 
-def test_orders_are_in_the_table_for_so_long_and_for_the_lag_of_their_deletion() -> None:
-    given = options(table_days=14, maintenance="compact")
-    assert months_in_table(1, given) == months_in_table(36, given) == 16 / (Decimal(730) / 24)
-    longer = options(table_days=90, maintenance="compact")
-    assert months_in_table(2, longer) == months_in_table(2, EXAMPLE) == 2
+def test_orders_stay_in_the_table() -> None:
     whole = paid(EXAMPLE, "DynamoDB, storage")
-    assert abs(paid(given, "DynamoDB, storage", 36) - whole * months_in_table(1, given)) < Decimal("0.02")
-    with pytest.raises(InputError, match="archive's index"):
-        options(table_days=14)
+    assert paid(EXAMPLE, "DynamoDB, storage", 36) == pytest.approx(whole * 36, abs=Decimal("0.2"))
 
 
 def test_only_large_objects_go_to_glacier() -> None:
@@ -130,7 +123,9 @@ def test_only_large_objects_go_to_glacier() -> None:
     assert paid(large, "S3, storage in Glacier Instant Retrieval", 36) == round(cold, 2)
 
 
-def test_commitments_are_offered_for_what_is_always_there(found: Cheapest) -> None:
+def test_commitments_are_offered_for_what_is_always_there() -> None:
+    # In one month, storage does not pay for the class that cannot be reserved.
+    found = cheapest(options(months=1))
     offers = {one.name: one.saves for one in found.commitments}
     capacity = found.sizing.table.capacity
     assert capacity
@@ -150,7 +145,16 @@ def test_an_idle_stack_costs_its_stream_and_its_monitoring() -> None:
     assert found.dollars == monitoring + Decimal("25.55") + Decimal("0.60")
     # On demand: $0.04 an hour, and four shards with metrics.
     assert found.default_dollars == monitoring + Decimal("29.20") + Decimal("2.40")
-    assert found.least_dollars == Decimal("10.95") + Decimal("4.80") + Decimal("7.40")
-    # Ten metrics, ten alarms and the dashboard.
-    assert found.least_dollars - found.least_with_free_tier_dollars == 3 + 1 + 3
-    assert found.least_parameters == {"ShardCount": "1", "RetentionHours": "24", "ShardMetrics": "false"}
+
+
+def test_the_least_idle_cost_is_that_of_the_set_small() -> None:
+    found = idle_cost("on-demand", plan_input(5))
+    # A shard for 24 hours, 16 metrics, and alarms with ten.
+    assert found.least_dollars == Decimal("10.95") + Decimal("4.80") + 1
+    assert found.least_dollars - found.least_with_free_tier_dollars == 3 + 1
+    small = SETS["small"]
+    assert found.least_parameters == small
+    # What the bill of it is made of.
+    assert small["ShardCount"] == "1" and small["TableBilling"] == Options().table_billing
+    assert small["Monitoring"] == "essential"
+    assert small["PendingAlarmMinutes"] == small["CanaryMinutes"] == "0"

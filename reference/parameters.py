@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from orderstream.capacity.parameter_sets import SETS
 from orderstream.deploy.artifact import TEMPLATE
-from orderstream.deploy.parameter_sets import SETS
 from orderstream.deploy.parameters import Parameter, declared, document
 from reference.markdown import code, table
 

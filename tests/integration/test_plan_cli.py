@@ -77,7 +77,8 @@ def test_the_cheapest_is_a_plan_of_its_own(nowhere: Orders) -> None:
 def test_an_idle_stack_is_priced_first(nowhere: Orders) -> None:
     first, *lines = nowhere("plan", "--rate", "0").stdout.splitlines()
     assert first.startswith("An idle stack costs $38.35 a month")
-    assert lines[-1].startswith("orders deploy --parameter ShardCount=1 ")
+    assert "The least is $16.75, or $12.75 where" in " ".join(lines)
+    assert lines[-1] == "orders deploy --parameter-set small"
     assert planned(nowhere, "plan", "--rate", "0")["idle"]["dollars"] == 38.35
 
 

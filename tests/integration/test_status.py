@@ -18,7 +18,7 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
-from orderstream.deploy.parameter_sets import SETS
+from orderstream.capacity.parameter_sets import SETS
 from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog

@@ -29,7 +29,6 @@ def bill(
     """The bill of a plan in a month; the first is 1."""
     one, price = given.figures.bytes, given.figures.cloudwatch_prices
     batches = function.average.batches_per_second * SECONDS_A_MONTH
-    alarms = one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
     of_events = one.event_metrics if given.demand.events else 0
     shard_metrics = stream.shards * one.shard_metrics if given.options.shard_metrics else 0
     return bill_of(
@@ -41,7 +40,7 @@ def bill(
             *_archive(archive, given, month),
             *_replaced_objects(archive, given),
             *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics + of_events, given),
-            LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
+            _alarms(given),
             LineItem("CloudWatch", "shard metrics", shard_metrics * price.metric_month),
             *(_feed(feed, given) if feed else ()),
             *(_webhooks(feed, given) if feed else ()),
@@ -175,6 +174,17 @@ def _archive(archive: ArchiveSizing, given: PlanInput, month: int) -> list[LineI
         *_s3(archive.objects, gigabytes * warm, given),
         LineItem("S3", "storage in Glacier Instant Retrieval", cold),
     ]
+
+
+def _alarms(given: PlanInput) -> LineItem:
+    one, price = given.figures.bytes, given.figures.cloudwatch_prices
+    if given.options.monitoring == "essential":
+        return LineItem("CloudWatch", "alarms", one.essential_alarm_metrics * price.alarm_metric_month)
+    composite = one.composite_alarms * price.alarm_composite_month
+    dollars = (
+        one.alarm_metrics * price.alarm_metric_month + composite + one.dashboards * price.dashboard_month
+    )
+    return LineItem("CloudWatch", "alarms, dashboard", dollars)
 
 
 def _s3(objects: Decimal, gigabytes: Decimal, given: PlanInput) -> list[LineItem]:

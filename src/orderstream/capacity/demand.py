@@ -20,6 +20,7 @@ Maintenance = Literal["none", "seal", "compact"]
 TableBilling = Literal["on-demand", "provisioned"]
 TableClass = Literal["standard", "infrequent-access"]
 Projection = Literal["all", "keys"]
+Monitoring = Literal["full", "essential"]
 
 # No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
@@ -74,6 +75,7 @@ class Options:
     `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
     `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
+    `monitoring` whether there are all alarms and a dashboard;
     `feed` whether changes are announced, and `event_bus` whether a pipe puts them on an event bus too, to so
     many `webhooks`; `totals` whether sums are kept; `table_billing` and `table_class` how the tables are
     billed; `index_projection` what the index by customer stores; `glacier_days` the age at which large
@@ -90,6 +92,7 @@ class Options:
     fan_out: bool = False
     maintenance: Maintenance = "none"
     shard_metrics: bool = True
+    monitoring: Monitoring = "full"
     feed: bool = False
     event_bus: bool = False
     webhooks: int = 0

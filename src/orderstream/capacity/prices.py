@@ -180,7 +180,6 @@ class CloudWatchPrices:
     # Free for ever, in each account: not subtracted from a bill.
     free_metrics: int = 10
     free_alarms: int = 10
-    free_dashboards: int = 3
 
 
 @dataclass(frozen=True)

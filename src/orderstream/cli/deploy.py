@@ -74,8 +74,8 @@ def deploy(
     On AWS it asks for confirmation if it runs in a terminal. It always asks if the stream, the table or a
     bucket would be removed or replaced, unless --yes. An update that makes the function fail is rolled back.
     """
+    from orderstream.capacity.parameter_sets import SETS
     from orderstream.deploy import deploy as deploying
-    from orderstream.deploy.parameter_sets import SETS
     from orderstream.deploy.parameters import checked
 
     chosen = SETS[parameter_set] if parameter_set else {}

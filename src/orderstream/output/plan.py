@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from orderstream.capacity.idle import IDLE_RATE
+from orderstream.capacity.idle import IDLE_RATE, LEAST_SET
 from orderstream.capacity.prices import GB, SECONDS_A_MONTH
 from orderstream.output.console import out, print_json
 from orderstream.output.numbers import count, dollars, large, length, size
@@ -104,10 +104,10 @@ def print_idle(of: CapacityPlan) -> None:
     )
     out.print(bill_table(of))
     out.print(
-        f"The least is {least}, or {free} where nothing else uses the metrics, alarms and dashboards that "
-        "CloudWatch gives free of charge:"
+        f"The least is {least}, or {free} where nothing else uses the metrics and alarms that CloudWatch "
+        "gives free of charge:"
     )
-    out.print(command(idle.least_parameters))
+    out.print(f"orders deploy --parameter-set {LEAST_SET}")
 
 
 def _settings(of: CapacityPlan) -> SafeTable:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from orderstream.capacity.choices import Cheapest, bills, cheapest
-from orderstream.capacity.demand import PlanInput
+from orderstream.capacity.demand import Options, PlanInput
 from orderstream.capacity.idle import IDLE_RATE, idle_cost
+from orderstream.capacity.parameter_sets import SETS
 from orderstream.capacity.parameters import parameters
 from orderstream.capacity.prices import HOURS_A_MONTH
 from orderstream.capacity.sizing import bill_in, compute_sizing
@@ -144,7 +145,16 @@ def test_an_idle_stack_costs_its_stream_and_its_monitoring() -> None:
     assert found.dollars == monitoring + Decimal("25.55") + Decimal("0.60")
     # On demand: $0.04 an hour, and four shards with metrics.
     assert found.default_dollars == monitoring + Decimal("29.20") + Decimal("2.40")
-    assert found.least_dollars == Decimal("10.95") + Decimal("4.80") + Decimal("7.40")
-    # Ten metrics, ten alarms and the dashboard.
-    assert found.least_dollars - found.least_with_free_tier_dollars == 3 + 1 + 3
-    assert found.least_parameters == {"ShardCount": "1", "RetentionHours": "24", "ShardMetrics": "false"}
+
+
+def test_the_least_idle_cost_is_that_of_the_set_small() -> None:
+    found = idle_cost("on-demand", plan_input(5))
+    # A shard for 24 hours, 16 metrics, and alarms with ten.
+    assert found.least_dollars == Decimal("10.95") + Decimal("4.80") + 1
+    assert found.least_dollars - found.least_with_free_tier_dollars == 3 + 1
+    small = SETS["small"]
+    assert found.least_parameters == small
+    # What the bill of it is made of.
+    assert small["ShardCount"] == "1" and small["TableBilling"] == Options().table_billing
+    assert small["Monitoring"] == "essential"
+    assert small["PendingAlarmMinutes"] == small["CanaryMinutes"] == "0"

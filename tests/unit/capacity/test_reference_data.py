@@ -46,6 +46,7 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["ArchiveLayout"] == usual.layout
     assert defaults["CustomerIndex"] == str(usual.has_index).lower()
     assert defaults["EnhancedFanOut"] == str(usual.fan_out).lower()
+    assert defaults["Monitoring"] == usual.monitoring
     assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
     assert defaults["ArchiveMaintenance"] == usual.maintenance
     assert defaults["NoncurrentDays"] == FIGURES.maintenance.noncurrent_days
@@ -136,11 +137,14 @@ def test_the_metrics_that_are_billed_are_those_of_the_log_lines_about_one_curren
 def test_the_alarms_and_dashboards_that_are_billed_are_those_of_the_template() -> None:
     one = FIGURES.bytes
     # Those that a parameter adds are not billed.
-    made = [
-        found
-        for found in DOCUMENT["Resources"].values()
-        if found.get("Condition", "WithFullMonitoring") in ("WithFullMonitoring", "WithPendingAlarm")
-    ]
+    full = _monitoring(None, "WithFullMonitoring", "WithPendingAlarm")
+    assert full == (one.alarm_metrics, one.composite_alarms, one.dashboards)
+    assert _monitoring(None) == (one.essential_alarm_metrics, 0, 0)
+
+
+def _monitoring(*conditions: str | None) -> tuple[int, int, int]:
+    """Metrics that alarms read, composite alarms and dashboards, of the resources with these conditions."""
+    made = [found for found in DOCUMENT["Resources"].values() if found.get("Condition") in conditions]
     alarms = [found["Properties"] for found in made if found["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = 0
     for alarm in alarms:
@@ -152,9 +156,7 @@ def test_the_alarms_and_dashboards_that_are_billed_are_those_of_the_template() -
         # A band is two more: its upper and its lower bound.
         metrics += 2 * ("ThresholdMetricId" in alarm)
     kinds = Counter(found["Type"] for found in made)
-    assert one.alarm_metrics == metrics
-    assert one.composite_alarms == kinds["AWS::CloudWatch::CompositeAlarm"]
-    assert one.dashboards == kinds["AWS::CloudWatch::Dashboard"]
+    return metrics, kinds["AWS::CloudWatch::CompositeAlarm"], kinds["AWS::CloudWatch::Dashboard"]
 
 
 def test_every_figure_has_a_source_and_a_date() -> None:

@@ -7,10 +7,10 @@ from typing import get_args, get_type_hints
 
 from typer.testing import CliRunner
 
+from orderstream.capacity.parameter_sets import SETS
 from orderstream.cli import app
 from orderstream.cli.deploy import deploy
 from orderstream.deploy.artifact import TEMPLATE
-from orderstream.deploy.parameter_sets import SETS
 from orderstream.deploy.parameters import declared, defaults, ensure_agreed, ensure_valid
 from orderstream.deploy.rollback_alarm import ALARM
 from orderstream.errors import InputError

@@ -133,14 +133,17 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
             "",
             "13 RetentionHours=72 BatchSize=1000 BatchWindowSeconds=1 ParallelizationFactor=1"
             " EnhancedFanOut=false ShardMetrics=true ArchiveLayout=batch ArchiveMaintenance=none"
-            " CustomerIndex=true TableWarmWriteUnits=12500",
+            " GlacierDays=0 CustomerIndex=true IndexProjection=all TableClass=standard TableBilling=on-demand"
+            " TableWarmWriteUnits=12500",
         ),
         (
             "--retention 168 --no-index --layout order --window 5 --mode on-demand --fan-out"
-            " --maintenance compact --no-shard-metrics --headroom 50",
+            " --maintenance compact --no-shard-metrics --headroom 50"
+            " --glacier-days 60 --table-class infrequent-access",
             "0 RetentionHours=168 BatchSize=1300 BatchWindowSeconds=5 ParallelizationFactor=6"
             " EnhancedFanOut=true ShardMetrics=false ArchiveLayout=order ArchiveMaintenance=compact"
-            " CustomerIndex=false TableWarmWriteUnits=15000",
+            " GlacierDays=60 CustomerIndex=false IndexProjection=all TableClass=infrequent-access"
+            " TableBilling=on-demand TableWarmWriteUnits=15000",
         ),
     ],
 )

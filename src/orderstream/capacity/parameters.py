@@ -25,7 +25,11 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
         "ShardMetrics": "true" if choices.shard_metrics else "false",
         "ArchiveLayout": choices.layout,
         "ArchiveMaintenance": choices.maintenance,
+        "GlacierDays": str(choices.glacier_days),
         "CustomerIndex": "true" if choices.has_index else "false",
+        "IndexProjection": choices.index_projection,
+        "TableClass": choices.table_class,
+        "TableBilling": choices.table_billing,
         "TableWarmWriteUnits": str(of.table.warm_units),
     }
     if of.feed:
@@ -36,27 +40,21 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
         values["Webhooks"] = "true"
     if choices.totals:
         values["Totals"] = "true"
-    return values | _of_tables(of, choices)
+    return values | _of_capacity(of)
 
 
-def _of_tables(of: Sizing, choices: Options) -> dict[str, str]:
-    """What differs from the template's defaults."""
-    values = {}
-    if capacity := of.table.capacity:
-        values = {
-            "TableBilling": "provisioned",
-            "TableUtilization": str(capacity.scaling.utilization),
-            "TableWriteMinimum": str(capacity.write_minimum),
-            "TableWriteMaximum": str(capacity.write_maximum),
-            "TableReadMinimum": str(capacity.read_minimum),
-            "TableReadMaximum": str(capacity.read_maximum),
-        }
-        if of.table.updates_per_order:
-            values["EventWriteMinimum"] = str(capacity.event_write_minimum)
-    if choices.table_class != "standard":
-        values["TableClass"] = choices.table_class
-    if choices.index_projection != "all":
-        values["IndexProjection"] = choices.index_projection
-    if choices.glacier_days:
-        values["GlacierDays"] = str(choices.glacier_days)
+def _of_capacity(of: Sizing) -> dict[str, str]:
+    """The bounds of provisioned tables."""
+    capacity = of.table.capacity
+    if capacity is None:
+        return {}
+    values = {
+        "TableUtilization": str(capacity.scaling.utilization),
+        "TableWriteMinimum": str(capacity.write_minimum),
+        "TableWriteMaximum": str(capacity.write_maximum),
+        "TableReadMinimum": str(capacity.read_minimum),
+        "TableReadMaximum": str(capacity.read_maximum),
+    }
+    if of.table.updates_per_order:
+        values["EventWriteMinimum"] = str(capacity.event_write_minimum)
     return values

@@ -104,8 +104,8 @@ def print_idle(of: CapacityPlan) -> None:
     )
     out.print(bill_table(of))
     out.print(
-        f"The least is {least}, or {free} where nothing else uses the metrics and alarms that CloudWatch gives "
-        "free of charge:"
+        f"The least is {least}, or {free} where nothing else uses the metrics and alarms that CloudWatch "
+        "gives free of charge:"
     )
     out.print(f"orders deploy --parameter-set {LEAST_SET}")
 

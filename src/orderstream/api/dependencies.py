@@ -11,7 +11,7 @@ from orderstream.api.services import ApiServices
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
-from orderstream.client import OrderProducer
+from orderstream.client.producer import OrderProducer
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.settings import required
 from orderstream.sdk.errors import translate_errors

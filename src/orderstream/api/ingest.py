@@ -12,7 +12,9 @@ from starlette.concurrency import run_in_threadpool
 
 from orderstream.api.problems import ProblemError, document, not_an_order, not_valid, try_again
 from orderstream.api.sender import ANY, OrderIds
-from orderstream.client import DeliveryError, OrderProducer, set_order_id
+from orderstream.client.delivery import DeliveryError
+from orderstream.client.producer import OrderProducer
+from orderstream.client.serialization import set_order_id
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue
 from orderstream.domain.ids import event_id

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orderstream.aws.deployment import Deployment
-from orderstream.client import OrderProducer
+from orderstream.client.producer import OrderProducer
 
 
 @dataclass(frozen=True)

